@@ -1,0 +1,22 @@
+import type { Context } from 'koa'
+
+/** What a client key may be allowed to do. `gateway:` scopes name a path; a `*` at the end takes in all below it. */
+export type Scope = 'token' | 'ticket' | 'jssdk' | 'session' | 'metrics' | 'admin' | `gateway:${string}`
+
+/**
+ * Who may call a route:
+ * - `anyone`: it gives away nothing;
+ * - `wechat`: the handler itself checks WeChat's signature;
+ * - a scope: a client key with that scope (or `admin`), and for the account in the path, if there is one.
+ */
+export type Who = 'anyone' | 'wechat' | { readonly scope: Scope }
+
+/** One row of the hub's table of routes. */
+export interface Route {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  /** As koa-router takes it. A parameter named `account` is an account's name or appID. */
+  readonly path: string
+  readonly name: string
+  readonly who: Who
+  readonly handle: (ctx: Context) => void | Promise<void>
+}
