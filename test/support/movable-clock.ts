@@ -34,7 +34,7 @@ export class MovableClock implements Clock {
     const end = this.#monotonic + ms
     await settled()
     for (let timer = this.#next(end); timer !== undefined; timer = this.#next(end)) {
-      this.#step(timer.at - this.#monotonic)
+      this.#step(Math.max(0, timer.at - this.#monotonic))
       this.#timers.delete(timer)
       timer.work()
       await settled()
@@ -45,6 +45,11 @@ export class MovableClock implements Clock {
   /** Sets the wall clock forward or back, as an operator or NTP does. No timer notices. */
   jump(ms: number): void {
     this.#wall += ms
+  }
+
+  /** Moves both clocks on while no timer fires, as for a process that was stopped and went on. They fire with the next move. */
+  freeze(ms: number): void {
+    this.#step(ms)
   }
 
   #step(ms: number): void {

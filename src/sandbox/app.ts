@@ -1,0 +1,26 @@
+import Koa, { type Middleware } from 'koa'
+import { apiRoutes } from './api/routes.js'
+import { controlRoutes } from './control/routes.js'
+import type { Faults } from './faults.js'
+import { inflict } from './inflict.js'
+import { type LogLine, observe } from './observe.js'
+import { tokenTraffic } from './token-traffic.js'
+import type { World } from './world.js'
+
+/** The sandbox as a Koa app: control first, so that no fault can lock it out. */
+export function createApp(world: World, log: (line: LogLine) => void): Koa {
+  const app = new Koa()
+  app.use(observe(world.requests, log))
+  app.use(controlRoutes(world))
+  app.use(tokenTraffic(world))
+  app.use(misfortune(world.faults))
+  app.use(apiRoutes(world))
+  return app
+}
+
+function misfortune(faults: Faults): Middleware {
+  return async (ctx, next) => {
+    const fault = faults.next(ctx.path)
+    await (fault === undefined ? next() : inflict(ctx, fault, next))
+  }
+}

@@ -1,0 +1,10 @@
+import { accountSchema } from '../accounts.js'
+import { checked } from '../refusal.js'
+import type { Control } from './control.js'
+
+export const addAccount: Control = {
+  method: 'POST',
+  path: '/sandbox/accounts',
+  about: '{"appID", "appSecret", "dailyTokens"?}: adds an account or changes its secret',
+  run: ({ body }, { accounts }) => ({ appID: accounts.add(checked(accountSchema, body)) }),
+}
