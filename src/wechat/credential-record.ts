@@ -1,0 +1,78 @@
+import type { Clock } from './clock.js'
+import type { CredentialEvent } from './credential-event.js'
+import type { Current } from './held.js'
+import { readRecord, type Stored, writeRecord } from './record.js'
+import type { Storage } from './storage.js'
+
+/** One credential's record in a storage. No failure of the storage is thrown: it is told as an event. */
+export class CredentialRecord {
+  readonly #name: string
+  readonly #field: string
+  readonly #storage: Storage
+  readonly #clock: Clock
+  readonly #observe: (event: CredentialEvent) => void
+  #unsaved: Current | undefined
+  #unwatch: (() => void) | undefined
+
+  constructor(options: {
+    name: string
+    field: string
+    storage: Storage
+    clock: Clock
+    observe: (event: CredentialEvent) => void
+  }) {
+    this.#name = options.name
+    this.#field = options.field
+    this.#storage = options.storage
+    this.#clock = options.clock
+    this.#observe = options.observe
+  }
+
+  /** Whether a save failed and has to be made up for. */
+  get unsaved(): boolean {
+    return this.#unsaved !== undefined
+  }
+
+  /** What is stored; nothing if there is none, or if it could not be understood and was set aside. */
+  async read(): Promise<Stored | undefined> {
+    const raw = await this.#storage
+      .read(this.#name)
+      .catch((error: unknown) => this.#observe({ type: 'read-failed', error }))
+    if (raw === undefined || raw === null || raw === '') return undefined
+    try {
+      return readRecord(raw, this.#field, this.#clock.now())
+    } catch (error) {
+      const where = await this.#storage.setAside?.(this.#name).catch(() => undefined)
+      this.#observe({ type: 'set-aside', reason: error instanceof Error ? error.message : 'it is broken', where })
+      return undefined
+    }
+  }
+
+  /** Whether the record is kept, or will be by `saveAgain`. False: a newer one is there. */
+  async save(current: Current): Promise<boolean> {
+    try {
+      const kept = await this.#storage.save(this.#name, writeRecord(current, this.#field))
+      this.#unsaved = undefined
+      return kept !== false
+    } catch (error) {
+      this.#unsaved = current
+      this.#observe({ type: 'save-failed', error })
+      return true
+    }
+  }
+
+  /** Makes up for a failed save, if there is one. Answers as `save` does. */
+  saveAgain(): Promise<boolean> {
+    return this.#unsaved === undefined ? Promise.resolve(true) : this.save(this.#unsaved)
+  }
+
+  /** Calls `changed` when another process may have saved. */
+  watch(changed: () => void): void {
+    this.#unwatch ??= this.#storage.watch?.(this.#name, changed)
+  }
+
+  unwatch(): void {
+    this.#unwatch?.()
+    this.#unwatch = undefined
+  }
+}

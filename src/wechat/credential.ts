@@ -1,0 +1,398 @@
+import { Backoff } from './backoff.js'
+import { type Clock, pause } from './clock.js'
+import type { CredentialEvent, RefreshCause } from './credential-event.js'
+import type { CredentialOptions, CredentialState } from './credential-options.js'
+import { CredentialRecord } from './credential-record.js'
+import { CredentialUnavailable, WechatError } from './errors.js'
+import { asHeld, type Current, currentFromStore, type Held, leftOf, secondsLeft } from './held.js'
+import { Inquest } from './inquest.js'
+import type { Stored } from './record.js'
+import { SingleFlight } from './single-flight.js'
+import { endlessLease, type Lease } from './storage.js'
+
+/** No caller waits longer for a value, in ms. */
+const patience = 8_000
+/** Both clocks are looked at this often at least, in ms: the process may have been paused, the wall clock set. */
+const longestSleep = 60_000
+/** How soon WeChat is asked again after it gave the same value, in ms: `stable_token` does so until it rolls it. */
+const sameValueGap = 30_000
+/** How soon a failed save is made up for, in ms. */
+const saveGap = 5_000
+/** What must be left of the lock's lease when the fetch's time-out ends, in ms. */
+const leaseReserve = 500
+
+/**
+ * The life of one expiring secret: cached, refreshed once however many ask (P1), never given out dead (P2), refreshed ahead
+ * of its end (P3), stored (P4), replaced before its time only when WeChat itself refuses it (P5, P11).
+ */
+export class Credential {
+  readonly #options: CredentialOptions
+  readonly #clock: Clock
+  readonly #record: CredentialRecord
+  readonly #backoff: Backoff
+  readonly #inquest: Inquest
+  readonly #loading = new SingleFlight<void>()
+  readonly #refreshing = new SingleFlight<Held>()
+  readonly #pursuing = new SingleFlight<Held>()
+
+  #current: Current | undefined
+  /** Until then, by the wall clock, `#fresh` is given out without a further look. */
+  #freshUntil = Number.NEGATIVE_INFINITY
+  #fresh: Promise<Held> | undefined
+  #freshValue: Promise<string> | undefined
+  /**
+   * Whether the last fetch could not be saved because another process had saved meanwhile. Which of the two fetched last
+   * can't be told, and only the last one's value lives: nothing decides it but one more fetch.
+   */
+  #contested = false
+  /** By the monotonic clock: no refresh ahead before. */
+  #askAgainAt = 0
+  #asked = false
+  #stopped = false
+  #cancelTick: (() => void) | undefined
+
+  constructor(options: CredentialOptions) {
+    this.#options = options
+    this.#clock = options.clock
+    this.#record = new CredentialRecord(options)
+    this.#backoff = new Backoff(options.clock, options.random)
+    this.#inquest = new Inquest({
+      ...options,
+      current: () => this.#current,
+      lookAgain: () => this.#followStore(),
+      bury: (current) => this.#adopt({ ...current, rejected: true }),
+    })
+  }
+
+  /**
+   * A living value.
+   *
+   * @throws {CredentialUnavailable} with `retryAfter`, at most 8 s after the call, when none can be had.
+   */
+  get(): Promise<Held> {
+    if (this.#fresh !== undefined && this.#clock.now() < this.#freshUntil) return this.#fresh
+    return this.#obtain()
+  }
+
+  /** The value of `get()` alone. */
+  value(): Promise<string> {
+    if (this.#freshValue !== undefined && this.#clock.now() < this.#freshUntil) return this.#freshValue
+    return this.#obtain().then((held) => held.value)
+  }
+
+  /**
+   * Fetches a new value now, whatever there is, and stores it.
+   *
+   * @throws {WechatError} when that fails; the old value stays. Soon after a failure it is that failure, without a try.
+   */
+  async update(): Promise<Held> {
+    await this.#load()
+    return this.#refresh('manual')
+  }
+
+  /**
+   * Takes a report that WeChat refused `value`, and answers a living one. Only if it is the current value, and WeChat
+   * refuses it when asked, is it replaced. `noticedBy` names the reporter, for people. `patient`: see `Inquest`.
+   *
+   * @throws {CredentialUnavailable} as `get` does.
+   */
+  reject(value: string, noticedBy: string, options: { patient?: boolean } = {}): Promise<Held> {
+    return this.#inTime(async () => {
+      await this.#load()
+      if (this.#current !== undefined) await this.#inquest.hold(value, noticedBy, options.patient ?? false)
+      return this.get()
+    })
+  }
+
+  get state(): CredentialState {
+    const current = this.#current
+    return {
+      asked: this.#asked,
+      secondsLeft: current === undefined || current.rejected ? 0 : secondsLeft(current, this.#clock),
+      failure: this.#backoff.error,
+      refreshing: this.#refreshing.running || this.#inquest.running,
+    }
+  }
+
+  /** Ends the timer and the watch. Resolves when what is in flight has ended and what can be saved is saved. */
+  async stop(): Promise<void> {
+    this.#stopped = true
+    this.#cancelTick?.()
+    this.#record.unwatch()
+    await this.#inquest.idle()
+    await this.#refreshing.idle()
+    await this.#record.saveAgain()
+  }
+
+  async #obtain(): Promise<Held> {
+    const from = this.#current === undefined ? 'store' : 'memory'
+    await this.#load()
+    const current = this.#current
+    if (current === undefined || !this.#isServable(current)) return this.#pursuing.run(() => this.#pursue())
+    if (this.#isDue(current)) this.#refreshInBackground()
+    return asHeld(current, from)
+  }
+
+  /** Refreshes until there is a value to give, the old one must do, or the callers' patience ends. */
+  #pursue(): Promise<Held> {
+    const giveUpAt = this.#clock.monotonic() + patience
+    return this.#inTime(async () => {
+      for (;;) {
+        try {
+          return await this.#refresh(this.#cause())
+        } catch (error) {
+          const living = this.#living()
+          if (living !== undefined) return living
+          const { retryIn } = this.#backoff
+          if (this.#clock.monotonic() + retryIn >= giveUpAt) throw this.#unavailable(asWechatError(error))
+          await pause(this.#clock, retryIn)
+        }
+      }
+    })
+  }
+
+  /** What `work` gives within the callers' patience; after it the value that still lives, or an error. */
+  async #inTime(work: () => Promise<Held>): Promise<Held> {
+    let cancel: () => void = () => undefined
+    const patienceEnds = new Promise<undefined>((resolve) => {
+      cancel = this.#clock.after(patience, () => resolve(undefined))
+    })
+    const held = await Promise.race([work(), patienceEnds]).finally(cancel)
+    const given = held ?? this.#living()
+    if (given === undefined) throw this.#unavailable(this.#backoff.error ?? tooSlow())
+    return given
+  }
+
+  #unavailable(error: WechatError): CredentialUnavailable {
+    const retryAfter = Math.max(1, Math.ceil(this.#backoff.retryIn / 1000))
+    return new CredentialUnavailable(this.#options.name, error, retryAfter)
+  }
+
+  /** The present value if it lives, be it too short to be given out while a refresh can be had. */
+  #living(): Held | undefined {
+    const current = this.#current
+    if (current === undefined || current.rejected || leftOf(current, this.#clock) <= 0) return undefined
+    return asHeld(current, 'memory')
+  }
+
+  #isServable(current: Current): boolean {
+    return !current.rejected && leftOf(current, this.#clock) > this.#options.expiryMargin
+  }
+
+  #isDue(current: Current): boolean {
+    return !this.#isServable(current) || this.#dueIn(current) <= 0
+  }
+
+  /** Milliseconds until the value is refreshed ahead of its end: never in the first half of a short life. */
+  #dueIn(current: Current): number {
+    const { refreshAhead, expiryMargin } = this.#options
+    if (this.#contested) return 0
+    const ahead = Math.min(refreshAhead, (current.lifetime ?? Number.POSITIVE_INFINITY) / 2)
+    const left = leftOf(current, this.#clock)
+    const afterGap = this.#askAgainAt - this.#clock.monotonic()
+    return Math.min(left - expiryMargin, Math.max(left - ahead, afterGap))
+  }
+
+  /** Why a refresh that nobody demanded is started. */
+  #cause(): RefreshCause {
+    const current = this.#current
+    if (this.#contested) return 'fenced'
+    if (current === undefined) return 'cold'
+    if (current.rejected) return 'rejected'
+    return this.#isServable(current) ? 'ahead' : 'expired'
+  }
+
+  #refreshInBackground(): void {
+    // A failure is kept by #backoff, told as an event, and made up for by the timer.
+    this.#refresh(this.#cause()).catch(() => undefined)
+  }
+
+  #refresh(cause: RefreshCause): Promise<Held> {
+    const { error, retryIn } = this.#backoff
+    if (error !== undefined && retryIn > 0) return Promise.reject(error)
+    return this.#refreshing.run(() => this.#attempt(cause))
+  }
+
+  async #attempt(cause: RefreshCause): Promise<Held> {
+    try {
+      // Nothing: the fetch is contested.
+      const held = (await this.#locked(cause)) ?? (await this.#locked('fenced'))
+      if (held === undefined) throw overtaken()
+      this.#backoff.succeeded()
+      this.#observe({ type: 'refreshed', cause, from: held.from, expiresIn: secondsLeft(held, this.#clock) })
+      return held
+    } catch (thrown) {
+      const error = asWechatError(thrown)
+      this.#backoff.failed(error)
+      const retryAfter = Math.ceil(this.#backoff.retryIn / 1000)
+      this.#observe({ type: 'refresh-failed', cause, error, retryAfter, servingOld: this.#living() !== undefined })
+      throw error
+    } finally {
+      this.#schedule()
+    }
+  }
+
+  async #locked(cause: RefreshCause): Promise<Held | undefined> {
+    const { storage, name } = this.#options
+    if (storage.lock === undefined) return this.#replace(cause, endlessLease)
+    let replaced: Promise<Held | undefined> | undefined
+    try {
+      return await storage.lock(name, (lease) => {
+        replaced = this.#replace(cause, lease)
+        return replaced
+      })
+    } catch (error) {
+      if (error instanceof WechatError) throw error
+      // A full or read-only disk gives no lock, or can't end it; it must not stop the credential.
+      this.#observe({ type: 'lock-failed', error })
+      return replaced ?? this.#replace(cause, endlessLease)
+    }
+  }
+
+  /** With the lock held: takes what another process has stored, or fetches. Nothing: the fetch is contested. */
+  async #replace(cause: RefreshCause, lease: Lease): Promise<Held | undefined> {
+    const stored = await this.#record.read()
+    const mayTakeStored = cause !== 'manual' && !this.#contested
+    if (mayTakeStored && stored !== undefined && this.#isBetter(stored)) {
+      return asHeld(this.#adopt(currentFromStore(stored, this.#clock)), 'store')
+    }
+    const known = this.#current
+    const fresh = await this.#fetch(known, Math.max(known?.version ?? 0, stored?.version ?? 0) + 1, lease)
+    const kept = await this.#record.save(fresh)
+    this.#contested = !kept && this.#options.exclusive
+    if (this.#contested) return undefined
+    this.#askAgainAt = fresh.value === known?.value ? this.#clock.monotonic() + sameValueGap : 0
+    return asHeld(this.#adopt(fresh), 'wechat')
+  }
+
+  async #fetch(known: Current | undefined, version: number, lease: Lease): Promise<Current> {
+    const now = this.#clock.now()
+    const monotonic = this.#clock.monotonic()
+    // A contested fetch has replaced the refused value already; the one that decides is no forced one.
+    const rejected = known?.rejected === true && !this.#contested ? known.value : undefined
+    const timeout = Math.max(1, Math.min(this.#options.timeout, lease.remaining() - leaseReserve))
+    const { value, expiresIn } = await this.#options.fetch({ forced: rejected !== undefined, rejected, timeout })
+    if (value === rejected) throw stillRefused()
+    const left = expiresIn * 1000
+    if (left <= this.#options.expiryMargin) throw tooShort(expiresIn)
+    const lifetime = value === known?.value ? (known.lifetime ?? left) : left
+    // WeChat counts from its answer on; to count from the request on errs on the safe side.
+    return {
+      value,
+      expiresAt: now + left,
+      endsAt: monotonic + left,
+      lifetime,
+      version,
+      from: 'wechat',
+      rejected: false,
+    }
+  }
+
+  #isBetter(stored: Stored): boolean {
+    const known = this.#current
+    if (!this.#isServable(currentFromStore(stored, this.#clock))) return false
+    return known === undefined || (stored.version > known.version && !(known.rejected && stored.value === known.value))
+  }
+
+  #adopt(current: Current): Current {
+    this.#options.learn(current.value)
+    this.#current = current
+    this.#freshen()
+    return current
+  }
+
+  /** Takes the stored value if there is none in memory. From the first call on the timer and the watch are on. */
+  #load(): Promise<void> | undefined {
+    if (this.#current !== undefined) return undefined
+    return this.#loading.run(async () => {
+      this.#asked = true
+      if (!this.#stopped) this.#record.watch(() => void this.#followStore())
+      const stored = await this.#record.read()
+      if (stored !== undefined && this.#current === undefined) this.#adopt(currentFromStore(stored, this.#clock))
+      this.#schedule()
+    })
+  }
+
+  /** Takes a newer value that another process has stored. */
+  async #followStore(): Promise<void> {
+    const stored = await this.#record.read()
+    const known = this.#current
+    if (stored === undefined || this.#refreshing.running) return
+    if (this.#isBetter(stored)) {
+      this.#backoff.succeeded()
+      const adopted = this.#adopt(currentFromStore(stored, this.#clock))
+      this.#observe({ type: 'adopted', expiresIn: secondsLeft(adopted, this.#clock) })
+      this.#schedule()
+    } else if (known !== undefined && stored.version < known.version) {
+      // A writer that was frozen between its check and its rename put an older record over ours.
+      await this.#record.save(known)
+    }
+  }
+
+  /** Works out how long the current value can be given out without a further look. */
+  #freshen(): void {
+    const current = this.#current
+    if (current === undefined || this.#isDue(current)) {
+      this.#freshUntil = Number.NEGATIVE_INFINITY
+      return
+    }
+    const held = asHeld(current, 'memory')
+    this.#fresh = Promise.resolve(held)
+    this.#freshValue = Promise.resolve(held.value)
+    this.#freshUntil = this.#clock.now() + Math.min(this.#dueIn(current), longestSleep)
+  }
+
+  #schedule(): void {
+    this.#cancelTick?.()
+    if (this.#stopped || !this.#asked) return
+    this.#cancelTick = this.#clock.after(this.#sleep(), () => void this.#tick(), { background: true })
+  }
+
+  /** How long nothing has to be done, in ms. */
+  #sleep(): number {
+    const saveIn = this.#record.unsaved ? saveGap : longestSleep
+    return Math.min(saveIn, Math.max(this.#neededIn(), this.#backoff.retryIn), longestSleep)
+  }
+
+  /** Milliseconds until a refresh is needed; 0: it is needed now, be it allowed or not. */
+  #neededIn(): number {
+    const current = this.#current
+    // A first fetch that failed is made up for. Before anybody has asked for one, none is needed.
+    if (current === undefined) return this.#backoff.error === undefined ? longestSleep : 0
+    return this.#isDue(current) ? 0 : this.#dueIn(current)
+  }
+
+  async #tick(): Promise<void> {
+    if (!(await this.#record.saveAgain())) this.#contested = this.#options.exclusive
+    this.#freshen()
+    if (this.#neededIn() === 0 && this.#backoff.retryIn === 0) this.#refreshInBackground()
+    else this.#schedule()
+  }
+
+  #observe(event: CredentialEvent): void {
+    this.#options.observe(event)
+  }
+}
+
+function asWechatError(error: unknown): WechatError {
+  if (error instanceof WechatError) return error
+  return new WechatError('STORE_FAILED', 'the store failed', { kind: 'transient', cause: error })
+}
+
+function tooSlow(): WechatError {
+  return new WechatError('UNAVAILABLE', 'WeChat has not answered yet', { kind: 'transient' })
+}
+
+function stillRefused(): WechatError {
+  return new WechatError('UPSTREAM_GARBAGE', 'WeChat gives the very value that it refuses', { kind: 'transient' })
+}
+
+function tooShort(expiresIn: number): WechatError {
+  return new WechatError('UPSTREAM_GARBAGE', `WeChat gave a value with only ${expiresIn} s to live`, {
+    kind: 'transient',
+  })
+}
+
+function overtaken(): WechatError {
+  return new WechatError('STORE_FAILED', 'other processes keep storing newer records', { kind: 'transient' })
+}

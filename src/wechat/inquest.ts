@@ -1,0 +1,83 @@
+import { type Clock, pause } from './clock.js'
+import type { CredentialEvent } from './credential-event.js'
+import { type Current, secondsLeft } from './held.js'
+import { SingleFlight } from './single-flight.js'
+
+/** WeChat is asked at most this often whether a value is dead, in ms. */
+const probeGap = 5_000
+
+export interface InquestOptions {
+  readonly clock: Clock
+  probe(value: string): Promise<boolean>
+  readonly observe: (event: CredentialEvent) => void
+  current(): Current | undefined
+  /** Takes a newer value if another process has stored one. */
+  lookAgain(): Promise<void>
+  /** Marks a value as dead before its time. */
+  bury(current: Current): void
+}
+
+/** Finds out whether a value that somebody reports as refused is dead, and whether it died before its time (P5, P11). */
+export class Inquest {
+  readonly #options: InquestOptions
+  readonly #probing = new SingleFlight<void>()
+  #probedAt = Number.NEGATIVE_INFINITY
+
+  constructor(options: InquestOptions) {
+    this.#options = options
+  }
+
+  get running(): boolean {
+    return this.#probing.running
+  }
+
+  idle(): Promise<void> {
+    return this.#probing.idle()
+  }
+
+  /**
+   * Looks into a report; afterwards a dead value is buried. WeChat is asked at most once in 5 s: a report that comes sooner
+   * is answered by the last probe, unless the reporter is `patient` (it saw WeChat refuse the value) and waits.
+   */
+  async hold(value: string, noticedBy: string, patient: boolean): Promise<void> {
+    if (this.#isSettled(value)) return
+    await this.#options.lookAgain()
+    if (this.#isSettled(value)) return
+    while (this.#probeableIn > 0 && !this.#probing.running) {
+      if (!patient) return this.#report('just-probed')
+      await pause(this.#options.clock, this.#probeableIn)
+      if (this.#isSettled(value)) return
+    }
+    await this.#probing.run(() => this.#probe(value, noticedBy))
+  }
+
+  get #probeableIn(): number {
+    return this.#probedAt + probeGap - this.#options.clock.monotonic()
+  }
+
+  /** Whether there is nothing to find out: another value is current, or this one is known to be dead. */
+  #isSettled(value: string): boolean {
+    const current = this.#options.current()
+    if (current?.value === value) return current.rejected
+    this.#report('not-current')
+    return true
+  }
+
+  async #probe(value: string, noticedBy: string): Promise<void> {
+    this.#probedAt = this.#options.clock.monotonic()
+    const accepted = await this.#options.probe(value).catch(() => undefined)
+    if (accepted === undefined) return this.#report('cannot-tell')
+    if (accepted) return this.#report('alive')
+    this.#report('dead')
+    const current = this.#options.current()
+    if (current?.value !== value) return
+    this.#options.bury(current)
+    const left = secondsLeft(current, this.#options.clock)
+    const age = current.lifetime === undefined ? undefined : Math.round(current.lifetime / 1000) - left
+    if (left > 0) this.#options.observe({ type: 'died-early', noticedBy, age, secondsLeft: left })
+  }
+
+  #report(outcome: Extract<CredentialEvent, { type: 'reported' }>['outcome']): void {
+    this.#options.observe({ type: 'reported', outcome })
+  }
+}

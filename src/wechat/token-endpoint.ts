@@ -1,0 +1,86 @@
+import type { Answer, Api } from './api.js'
+import type { Clock } from './clock.js'
+import type { FetchContext, Fetched } from './credential-options.js'
+import { ErrcodeError, UpstreamError } from './errors.js'
+import type { FetchLimits, Governor } from './governor.js'
+import { isCredential } from './record.js'
+
+/** WeChat's two ways to an access_token. Their tokens live apart and do not disturb each other [TOKEN, STABLE]. */
+export type TokenEndpointName = 'token' | 'stable_token'
+
+/** How to fetch an access_token from one endpoint, and what that does to the one before. */
+export interface TokenEndpoint {
+  /** Whether a fetch ends the previous token. */
+  readonly exclusive: boolean
+  fetch(context: FetchContext): Promise<Fetched>
+}
+
+interface Identity {
+  readonly appID: string
+  readonly appSecret: string
+}
+
+/** The bounds of P5 for an endpoint, given the day's quota that WeChat grants the account. */
+export function limitsOf(endpoint: TokenEndpointName, daily: number): FetchLimits {
+  // [STABLE] force mode: 20 a day, 30 s apart.
+  if (endpoint === 'stable_token') return { daily, forcedDaily: 20, forcedGap: 30_000 }
+  // Half of the day stays with the scheduled refreshes, whatever is reported.
+  return { daily, forcedDaily: Math.floor(daily / 2), forcedGap: 10_000 }
+}
+
+/** `GET /cgi-bin/token`: each fetch issues a new token; the previous one lives 300 s on [TOKEN, ATUSE]. */
+export function tokenEndpoint(api: Api, identity: Identity, governor: Governor): TokenEndpoint {
+  const query = { grant_type: 'client_credential', appid: identity.appID, secret: identity.appSecret }
+  return {
+    exclusive: true,
+    fetch: ({ forced, timeout }) => admitted(governor, forced, () => api.call('/cgi-bin/token', { query, timeout })),
+  }
+}
+
+/**
+ * `POST /cgi-bin/stable_token`: the same token until WeChat rolls it in its last five minutes [STABLE]. Force mode is used
+ * only when WeChat goes on giving the token that it refuses.
+ */
+export function stableTokenEndpoint(api: Api, identity: Identity, governor: Governor, clock: Clock): TokenEndpoint {
+  const json = { grant_type: 'client_credential', appid: identity.appID, secret: identity.appSecret }
+  const post = (forced: boolean, timeout: number) =>
+    admitted(governor, forced, () =>
+      api.call('/cgi-bin/stable_token', { json: { ...json, force_refresh: forced }, timeout }),
+    )
+  return {
+    exclusive: false,
+    fetch: async ({ rejected, timeout }) => {
+      const started = clock.monotonic()
+      const fetched = await post(false, timeout)
+      if (fetched.value !== rejected) return fetched
+      return post(true, Math.max(1, timeout - (clock.monotonic() - started)))
+    },
+  }
+}
+
+async function admitted(governor: Governor, forced: boolean, call: () => Promise<Answer>): Promise<Fetched> {
+  await governor.admit(forced)
+  try {
+    return readToken(await call())
+  } catch (error) {
+    await governor.failed(forced, !(error instanceof UpstreamError) || error.delivered)
+    throw asFetchError(error)
+  }
+}
+
+function readToken(answer: Answer): Fetched {
+  const { access_token, expires_in } = answer
+  if (!isCredential(access_token)) {
+    throw new UpstreamError('UPSTREAM_GARBAGE', 'WeChat answered no usable access_token', { delivered: true })
+  }
+  if (!Number.isSafeInteger(expires_in) || Number(expires_in) <= 0) {
+    throw new UpstreamError('UPSTREAM_GARBAGE', 'WeChat answered no usable expires_in', { delivered: true })
+  }
+  return { value: access_token, expiresIn: Number(expires_in) }
+}
+
+/** On a token fetch 40001 means the secret (PROTOCOL section 10), and a refused call stays refused: nothing to refresh. */
+function asFetchError(error: unknown): unknown {
+  const hopeless = error instanceof ErrcodeError && (error.kind === 'token' || error.kind === 'request')
+  return hopeless ? new ErrcodeError(error.errcode, error.errmsg, 'permanent') : error
+}

@@ -1,0 +1,156 @@
+import { type Answer, Api, type ApiCall, withoutQuery } from './api.js'
+import { systemClock } from './clock.js'
+import { Credential } from './credential.js'
+import { isTokenDead } from './errors.js'
+import { Governor } from './governor.js'
+import { type AccessTokenRecord, checkOptions, storageOf, type WechatOptions } from './options.js'
+import { readRecord } from './record.js'
+import { Secrets } from './secrets.js'
+import { isSigned } from './signature.js'
+import { limitsOf, stableTokenEndpoint, tokenEndpoint } from './token-endpoint.js'
+
+/**
+ * One WeChat account, usable in any program without the hub.
+ *
+ * @example
+ * const wechat = new Wechat({
+ *   appID: 'wx…', appSecret: '…', token: '…',
+ *   getAccessToken: () => readFile('access_token.json', 'utf8'),
+ *   saveAccessToken: (record) => writeFile('access_token.json', JSON.stringify(record)),
+ * })
+ * const { ip_list } = await wechat.call('/cgi-bin/getcallbackip')
+ */
+export class Wechat {
+  readonly appID: string
+  /** The life of the account's access_token. */
+  readonly accessToken: Credential
+  /** The count of the account's token fetches. */
+  readonly governor: Governor
+  readonly #api: Api
+  readonly #tokens: readonly string[]
+  readonly #clock
+  readonly #margin: number
+
+  /** @throws {TypeError} that names an option that is missing or wrong. */
+  constructor(options: WechatOptions) {
+    checkOptions(options)
+    const { appID, appSecret, clock = systemClock, secrets = new Secrets(), onEvent, endpoint = 'token' } = options
+    this.appID = appID
+    this.#clock = clock
+    this.#tokens = listOf(options.token)
+    this.#margin = (options.expiryMargin ?? 20) * 1000
+    secrets.keep(appSecret, ...this.#tokens, ...listOf(options.encodingAESKey))
+    this.#api = new Api({
+      clock,
+      secrets,
+      ...(options.apiDomain === undefined ? {} : { apiDomain: options.apiDomain }),
+      ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
+      ...(options.onCall === undefined ? {} : { observe: options.onCall }),
+    })
+    const storage = storageOf(options)
+    this.governor = new Governor({ clock, storage, limits: limitsOf(endpoint, options.dailyTokens ?? 2000) })
+    const source =
+      endpoint === 'token'
+        ? tokenEndpoint(this.#api, { appID, appSecret }, this.governor)
+        : stableTokenEndpoint(this.#api, { appID, appSecret }, this.governor, clock)
+    this.accessToken = new Credential({
+      name: 'access_token',
+      field: 'access_token',
+      storage,
+      fetch: source.fetch,
+      exclusive: source.exclusive,
+      probe: (token) => this.#isAccepted(token),
+      expiryMargin: this.#margin,
+      refreshAhead: (options.refreshAhead ?? 0) * 1000,
+      timeout: options.timeout ?? 5000,
+      clock,
+      random: options.random ?? Math.random,
+      learn: (token) => secrets.rotate(`${appID} access_token`, token),
+      observe: onEvent ?? (() => undefined),
+    })
+  }
+
+  /**
+   * Whether a query is signed by WeChat with this account's Token: the check of the handshake and of plain pushes [PUSH].
+   * Values that are missing, repeated or not plain ASCII make it unsigned.
+   */
+  auth(query: Readonly<Record<string, unknown>>): boolean {
+    return isSigned(query, this.#tokens)
+  }
+
+  /**
+   * A living access_token.
+   *
+   * @throws {CredentialUnavailable} with `retryAfter`, at most 8 s after the call, when none can be had.
+   */
+  fetchAccessToken(): Promise<string> {
+    return this.accessToken.value()
+  }
+
+  /** Fetches a new access_token from WeChat now, stores it, and answers it. The old one lives 300 s on. */
+  async updateAccessToken(): Promise<string> {
+    return (await this.accessToken.update()).value
+  }
+
+  /** Whether a stored record holds an access_token with more than `expiryMargin` to live. */
+  isValidAccessToken(record: AccessTokenRecord | string | null | undefined): boolean {
+    try {
+      return readRecord(record, 'access_token', this.#clock.now()).expiresAt - this.#clock.now() > this.#margin
+    } catch {
+      return false
+    }
+  }
+
+  /**
+   * Reports that WeChat refused this access_token, and answers a living one. It is replaced only if it is the current one
+   * and WeChat, when asked, refuses it. `noticedBy` names the reporter, for people.
+   */
+  async rejectAccessToken(token: string, noticedBy = 'a report'): Promise<string> {
+    return (await this.accessToken.reject(token, noticedBy)).value
+  }
+
+  /**
+   * Calls WeChat's API with the account's access_token. When WeChat refuses the token it is replaced, and the call is made
+   * once more.
+   *
+   * @throws {ErrcodeError} when WeChat answers with an errcode other than 0.
+   * @throws {UpstreamError} when WeChat can't be reached, takes too long, or answers something else than a JSON object.
+   */
+  async call(path: string, call: ApiCall = {}): Promise<Answer> {
+    const token = await this.fetchAccessToken()
+    try {
+      return await this.#callWith(token, path, call)
+    } catch (error) {
+      if (!isTokenDead(error)) throw error
+      const { value } = await this.accessToken.reject(token, `a call of ${withoutQuery(path)}`, { patient: true })
+      if (value === token) throw error
+      return this.#callWith(value, path, call)
+    }
+  }
+
+  /** Ends timers, watches and idle connections. Resolves when what is in flight has ended. */
+  async close(): Promise<void> {
+    await this.accessToken.stop()
+    this.#api.close()
+  }
+
+  #callWith(token: string, path: string, call: ApiCall): Promise<Answer> {
+    return this.#api.call(path, { ...call, query: { ...call.query, access_token: token } })
+  }
+
+  /** [CBIP] `getcallbackip` has no documented limit, and answers 40001 to a token that is not the latest. */
+  async #isAccepted(token: string): Promise<boolean> {
+    try {
+      await this.#callWith(token, '/cgi-bin/getcallbackip', {})
+      return true
+    } catch (error) {
+      if (isTokenDead(error)) return false
+      throw error
+    }
+  }
+}
+
+function listOf(value: string | readonly string[] | undefined): readonly string[] {
+  if (value === undefined) return []
+  return typeof value === 'string' ? [value] : value
+}
