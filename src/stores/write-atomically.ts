@@ -1,0 +1,52 @@
+import { randomBytes } from 'node:crypto'
+import { renameSync } from 'node:fs'
+import { open, unlink } from 'node:fs/promises'
+import { dirname } from 'node:path'
+
+/** How the unfinished files of this module end. One that is older than a minute was left by a process that died. */
+export const unfinishedEnding = '.tmp'
+
+/**
+ * Writes a file so that a reader, and a machine that loses power, finds the old content or the new one, whole: temporary
+ * file, fsync, rename, fsync of the folder. The file has mode 0600. `mayReplace` is asked in the same instant in which the
+ * file would be replaced; false leaves the old one.
+ *
+ * @returns whether the file was written.
+ * @throws what the file system throws; the old file is untouched then.
+ */
+export async function writeAtomically(path: string, text: string, mayReplace = () => true): Promise<boolean> {
+  const unfinished = `${path}.${process.pid}-${randomBytes(6).toString('hex')}${unfinishedEnding}`
+  try {
+    await writeThrough(unfinished, text)
+    // Not async: nothing of this process comes between the question and the rename.
+    if (!mayReplace()) {
+      await unlink(unfinished)
+      return false
+    }
+    renameSync(unfinished, path)
+  } catch (error) {
+    await unlink(unfinished).catch(() => undefined)
+    throw error
+  }
+  await syncFolder(dirname(path))
+  return true
+}
+
+async function writeThrough(path: string, text: string): Promise<void> {
+  const file = await open(path, 'wx', 0o600)
+  try {
+    await file.writeFile(text)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r')
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
+}
