@@ -18,5 +18,7 @@ export interface Route {
   readonly path: string
   readonly name: string
   readonly who: Who
+  /** The account that a request is about, where the path does not name one. */
+  readonly about?: (ctx: Context) => string
   readonly handle: (ctx: Context) => void | Promise<void>
 }

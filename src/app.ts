@@ -1,0 +1,72 @@
+import { StoredClientsError } from './access/stored-clients.js'
+import { ConfigError, loadConfig } from './config.js'
+import { listen } from './http/server.js'
+import { createHub, type Hub } from './hub.js'
+
+/** sysexits' EX_CONFIG: something in the configuration has to be mended, a restart alone will not help. */
+const badConfiguration = 78
+
+/** Loads the configuration, builds the hub, listens, and drains on SIGTERM and SIGINT. */
+async function main(): Promise<void> {
+  // Whatever is written from here on is for this user alone (P6).
+  process.umask(0o077)
+  const config = loadConfig()
+  const hub = await createHub(config)
+  const server = await listen(hub.handler, config.server)
+  tellPeople(hub, server.port)
+  hub.log.log.info({ port: server.port, accounts: hub.accounts.all.map(({ name }) => name) }, 'listening')
+
+  let ending = false
+  const end = async (signal: NodeJS.Signals) => {
+    // Whoever asks twice does not want to wait.
+    if (ending) process.exit(1)
+    ending = true
+    hub.log.log.info({ signal }, 'finishing what is in flight')
+    await server.drain()
+    await hub.close()
+    process.exit(0)
+  }
+  process.on('SIGTERM', (signal) => void end(signal))
+  process.on('SIGINT', (signal) => void end(signal))
+  process.on('uncaughtException', (error) => {
+    hub.log.log.fatal({ err: error }, 'uncaught error; the hub ends')
+    hub.log.flush()
+    process.exit(1)
+  })
+}
+
+/** What only a person at the terminal needs, apart from the log: on stderr, and the key never again. */
+function tellPeople(hub: Hub, port: number): void {
+  const url = `http://localhost:${port}`
+  const lines: string[] = []
+  if (hub.sandboxUrl !== undefined) {
+    lines.push(
+      'No account is configured: the hub serves the account of its built-in sandbox.',
+      `  hub      ${url}`,
+      `  sandbox  ${hub.sandboxUrl}`,
+      `  try      curl ${url}/getAccessToken`,
+      'To serve your own account set WECHAT_APPID, WECHAT_APPSECRET and WECHAT_TOKEN.',
+    )
+  }
+  if (hub.firstKey !== undefined) {
+    lines.push('The first client key, with every scope. It is shown only now:', `  ${hub.firstKey}`)
+  }
+  if (lines.length > 0) process.stderr.write(`${lines.join('\n')}\n`)
+}
+
+function explain(error: unknown): { text: string; code: number } {
+  if (error instanceof ConfigError || error instanceof StoredClientsError) {
+    return { text: error.message, code: badConfiguration }
+  }
+  const { code, port } = Object(error)
+  if (code === 'EADDRINUSE')
+    return { text: `port ${port} is in use: set PORT or WECHAT_SANDBOX_PORT to another`, code: 1 }
+  if (code === 'EACCES') return { text: `port ${port} needs more rights: set PORT to one from 1024 on`, code: 1 }
+  return { text: error instanceof Error ? String(error.stack) : String(error), code: 1 }
+}
+
+main().catch((error: unknown) => {
+  const { text, code } = explain(error)
+  process.stderr.write(`wechat-hub cannot start. ${text}\n`)
+  process.exit(code)
+})

@@ -1,0 +1,194 @@
+import { z } from 'zod'
+import { isScope } from '../access/scope.js'
+import type { Scope } from '../http/route.js'
+
+/** One account of WeChat. */
+export interface AccountConfig {
+  /** Default `official`. */
+  readonly type: 'official' | 'miniprogram'
+  readonly appID: string
+  readonly appSecret: string
+  /** Where its access_token comes from. Default `token`. */
+  readonly endpoint: 'token' | 'stable_token'
+  /** The Token of its callback, newest first; several while it is being changed. */
+  readonly token: readonly string[]
+  /** The EncodingAESKeys of its callback, newest first; empty if it has none. */
+  readonly encodingAESKey: readonly string[]
+  /** How pushes are enciphered. Default `safe` with an `encodingAESKey`, else `plain`. */
+  readonly mode: 'plain' | 'compatible' | 'safe'
+  /** How many access_tokens WeChat gives this account a day. 1 to 100000, default 2000; a 测试号 has 200. */
+  readonly dailyTokens: number
+}
+
+/** One back end. */
+export interface ClientConfig {
+  /** SHA-256 of its key, 64 lower-case hex digits; two while the key is being changed. */
+  readonly keyHash: readonly string[]
+  /** Names of accounts, or only `*`: all. */
+  readonly accounts: readonly string[]
+  readonly scopes: readonly Scope[]
+}
+
+export interface Config {
+  readonly server: {
+    /** Default 3000. 0: any free one. */
+    readonly port: number
+    /** The address to listen on. Default `::`, every one of IPv6 and IPv4. */
+    readonly host: string
+    /** Whether `X-Forwarded-For` is believed. Default false. */
+    readonly trustProxy: boolean
+  }
+  /** Where state is kept: an absolute path. Default `data` in the working folder. */
+  readonly dataDir: string
+  readonly wechat: {
+    /** The origin of WeChat's API, with a slash at the end. */
+    readonly apiDomain: string
+    /** For one call of WeChat's API, in ms. 100 to 30000, default 5000. */
+    readonly timeout: number
+    /** A token with this many seconds to live, or fewer, is not given out. 0 to 300, default 20. */
+    readonly expiryMargin: number
+    /** This many seconds before a token dies the next one is fetched. 0 to 299, default 290; 0: only at `expiryMargin`. */
+    readonly refreshAhead: number
+  }
+  readonly log: { readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent' }
+  readonly sandbox: {
+    /** Where the sandbox listens if it is started. Default 3001. */
+    readonly port: number
+  }
+  readonly accounts: Readonly<Record<string, AccountConfig>>
+  readonly clients: Readonly<Record<string, ClientConfig>>
+  /** `WECHAT_HUB_KEY`: a client key that may do everything. */
+  readonly key?: string | undefined
+}
+
+// A schema's error message is the remedy: what to set. What is wrong is said by issues.ts.
+
+function text(form: RegExp, remedy: string) {
+  return z.string({ error: remedy }).regex(form, { error: remedy })
+}
+
+function wholeNumber(least: number, most: number, unit = '') {
+  const error = `set a whole number${unit} from ${least} to ${most}`
+  return z.int({ error }).min(least, { error }).max(most, { error })
+}
+
+function oneOf<const T extends readonly string[]>(words: T) {
+  return z.enum(words, { error: `set one of: ${words.join(', ')}` })
+}
+
+/** One value or a list of them; always a list afterwards. */
+function listOf<T extends z.ZodType>(element: T, error: string, most = 10) {
+  const list = z.array(element, { error }).min(1, { error }).max(most, { error })
+  return z.preprocess((value) => (typeof value === 'string' ? [value] : value), list)
+}
+
+function section<T extends z.ZodRawShape>(shape: T) {
+  return z.strictObject(shape, { error: 'set a JSON object' })
+}
+
+const port = wholeNumber(0, 65_535)
+const apiDomainRemedy = 'set an https origin such as https://api.weixin.qq.com/ (http only for this machine)'
+
+const apiDomain = z.string({ error: apiDomainRemedy }).transform((value, context) => {
+  const origin = apiOrigin(value)
+  if (origin !== undefined) return origin
+  context.issues.push({ code: 'custom', message: apiDomainRemedy, input: value })
+  return z.NEVER
+})
+
+function apiOrigin(value: string): string | undefined {
+  if (!/^https?:\/\/[^\s\\/?#@]+\/?$/i.test(value) || !URL.canParse(value)) return undefined
+  const url = new URL(value)
+  const here = url.hostname === 'localhost' || url.hostname === '[::1]' || /^127(\.\d+){3}$/.test(url.hostname)
+  return url.protocol === 'https:' || here ? url.href : undefined
+}
+
+const token = text(/^[A-Za-z0-9]{3,32}$/, 'set the Token of the WeChat console: 3 to 32 letters and digits')
+const encodingAESKey = text(/^[A-Za-z0-9]{43}$/, 'set the EncodingAESKey of the WeChat console: 43 letters and digits')
+
+export const appID = text(/^wx[0-9A-Za-z]{16}$/, 'set the AppID of the WeChat console: wx and 16 letters and digits')
+export const mode = oneOf(['plain', 'compatible', 'safe'])
+
+const accountFields = {
+  type: oneOf(['official', 'miniprogram']).default('official'),
+  appID,
+  appSecret: text(/^[A-Za-z0-9]{32}$/, 'set the AppSecret of the WeChat console: 32 letters and digits'),
+  endpoint: oneOf(['token', 'stable_token']).default('token'),
+  token: listOf(token, 'set a Token of 3 to 32 letters and digits, or a list of such, newest first'),
+  encodingAESKey: listOf(
+    encodingAESKey,
+    'set an EncodingAESKey of 43 letters and digits, or a list of such, newest first',
+  ).default([]),
+  mode: mode.optional(),
+  dailyTokens: wholeNumber(1, 100_000).default(2000),
+}
+
+export const account = section(accountFields).transform(
+  (fields): AccountConfig => ({
+    ...fields,
+    mode: fields.mode ?? (fields.encodingAESKey.length > 0 ? 'safe' : 'plain'),
+  }),
+)
+
+const keyHashRemedy = 'set the SHA-256 of the key as 64 hex digits, or a list of two while the key is being changed'
+const scopeRemedy =
+  'set token, ticket, jssdk, session, metrics, admin, gateway:/path or gateway:/path/* (a list of these)'
+const accountNamesRemedy = 'set a list of account names, or ["*"] for all'
+
+export const keyHash = listOf(
+  text(/^[0-9A-Fa-f]{64}$/, keyHashRemedy).transform((hash) => hash.toLowerCase()),
+  keyHashRemedy,
+  2,
+)
+
+const clientFields = {
+  keyHash,
+  accounts: z
+    .array(z.string({ error: accountNamesRemedy }), { error: accountNamesRemedy })
+    .refine((names) => names.length === 1 || !names.includes('*'), { error: accountNamesRemedy }),
+  scopes: z
+    .array(
+      z.string({ error: scopeRemedy }).refine((value): value is Scope => isScope(value), { error: scopeRemedy }),
+      { error: scopeRemedy },
+    )
+    .min(1, { error: scopeRemedy }),
+}
+
+const sections = {
+  server: section({
+    port,
+    host: text(/^[A-Za-z0-9.:_%-]{1,255}$/, 'set an IP address or a host name to listen on, such as :: or 127.0.0.1'),
+    trustProxy: z.boolean({ error: 'set true or false' }),
+  }),
+  wechat: section({
+    apiDomain,
+    timeout: wholeNumber(100, 30_000, ' of milliseconds'),
+    expiryMargin: wholeNumber(0, 300, ' of seconds'),
+    refreshAhead: wholeNumber(0, 299, ' of seconds'),
+  }),
+  log: section({ level: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']) }),
+  sandbox: section({ port }),
+}
+
+const hubKeyRemedy = 'set a key of 20 to 256 visible ASCII characters without spaces'
+
+const settings = {
+  ...sections,
+  dataDir: text(/^[^\p{Cc}]{1,1024}$/u, 'set the path of a folder'),
+  accounts: z.record(z.string(), account, { error: 'set a JSON object: name of the account -> its settings' }),
+  clients: z.record(z.string(), section(clientFields), {
+    error: 'set a JSON object: name of the client -> its settings',
+  }),
+  key: text(/^[\x21-\x7e]{20,256}$/, hubKeyRemedy).optional(),
+}
+
+export const configSchema = section(settings)
+
+/** The settings that the object at this path may have: for "did you mean". */
+export function knownSettings(path: readonly PropertyKey[]): readonly string[] {
+  const [first] = path
+  if (first === undefined) return Object.keys(settings)
+  if (first === 'accounts') return Object.keys(accountFields)
+  if (first === 'clients') return Object.keys(clientFields)
+  return Object.entries(sections).flatMap(([name, { shape }]) => (name === first ? Object.keys(shape) : []))
+}

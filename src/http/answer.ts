@@ -1,0 +1,64 @@
+import type { Context, Next } from 'koa'
+import { WechatError } from '../wechat/errors.js'
+import { HttpError } from './error.js'
+
+interface Refusal {
+  readonly status: number
+  readonly errcode: number
+  readonly errmsg: string
+  readonly hint: string | undefined
+  readonly retryAfter: number | undefined
+  readonly headers: Readonly<Record<string, string>>
+}
+
+/**
+ * Gives every answer the headers that credentials need, and turns what is thrown into JSON
+ * `{errcode, errmsg, hint?, requestId}`. `unexpected` is told of errors that are no refusals; the caller learns nothing of
+ * those.
+ */
+export function answer(unexpected: (error: unknown, ctx: Context) => void) {
+  return async function answerRequest(ctx: Context, next: Next): Promise<void> {
+    ctx.res.setHeader('Cache-Control', 'no-store')
+    ctx.res.setHeader('X-Content-Type-Options', 'nosniff')
+    try {
+      await next()
+      if (ctx.body == null) refuseUnrouted(ctx.status)
+    } catch (error) {
+      const refusal = refusalOf(error)
+      if (refusal.status === 500) unexpected(error, ctx)
+      write(ctx, refusal)
+    }
+  }
+}
+
+/** What the router could not place has a status, but no body yet. */
+function refuseUnrouted(status: number): void {
+  if (status === 404) throw new HttpError(404, 'there is nothing at this path')
+  if (status === 405) throw new HttpError(405, 'this path does not take this method: see the header allow')
+  if (status === 501) throw new HttpError(501, 'the hub does not know this method')
+}
+
+function write(ctx: Context, refusal: Refusal): void {
+  const { status, errcode, errmsg, hint, retryAfter, headers } = refusal
+  ctx.status = status
+  ctx.type = 'json'
+  ctx.set({ ...headers })
+  if (retryAfter !== undefined) ctx.set('retry-after', String(retryAfter))
+  ctx.body = { errcode, errmsg, ...(hint === undefined ? {} : { hint }), requestId: ctx.state['requestId'] }
+}
+
+/** The one place that decides what a caller may see of an error. */
+function refusalOf(error: unknown): Refusal {
+  if (error instanceof HttpError) return { ...pick(error), status: error.status, headers: error.headers }
+  if (error instanceof WechatError) return { ...pick(error), status: statusOf(error), headers: {} }
+  return { status: 500, errcode: -500, errmsg: 'internal error', hint: undefined, retryAfter: undefined, headers: {} }
+}
+
+function pick(error: HttpError | WechatError) {
+  return { errcode: error.errcode, errmsg: error.message, hint: error.hint, retryAfter: error.retryAfter }
+}
+
+/** 503 where waiting helps, 502 where somebody has to act. */
+function statusOf(error: WechatError): number {
+  return error.kind === 'transient' || error.kind === 'quota' ? 503 : 502
+}

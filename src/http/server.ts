@@ -1,0 +1,56 @@
+import { createServer, type RequestListener, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+/** How long requests in flight may take to finish when the server ends, in ms. */
+const longestDrain = 10_000
+
+/** A listening HTTP server. */
+export interface Listening {
+  readonly port: number
+  /** Takes no new connection, lets what is in flight finish for at most 10 s, and ends the rest. */
+  drain(): Promise<void>
+}
+
+/** @throws the system's error when the address can't be had: EADDRINUSE, EACCES, EADDRNOTAVAIL. */
+export async function listen(handler: RequestListener, address: { port: number; host: string }): Promise<Listening> {
+  const server = createServer(
+    {
+      headersTimeout: 10_000,
+      requestTimeout: 30_000,
+      // Without it Node looks for slow senders only every 30 s.
+      connectionsCheckingInterval: 1_000,
+    },
+    handler,
+  )
+  await bind(server, address).catch((error: NodeJS.ErrnoException) => {
+    // A machine without IPv6 has no "every address" of both kinds.
+    if (error.code !== 'EAFNOSUPPORT' || address.host !== '::') throw error
+    return bind(server, { ...address, host: '0.0.0.0' })
+  })
+  return { port: portOf(server), drain: () => drain(server) }
+}
+
+function bind(server: Server, address: { port: number; host: string }): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(address, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+}
+
+function portOf(server: Server): number {
+  // A server that listens on a port has an AddressInfo; a string would be the path of a Unix socket.
+  return (server.address() as AddressInfo).port
+}
+
+async function drain(server: Server): Promise<void> {
+  // Answers given from now on tell the client not to reuse its connection.
+  server.prependListener('request', (_request, response) => response.setHeader('connection', 'close'))
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+  server.closeIdleConnections()
+  const cut = setTimeout(() => server.closeAllConnections(), longestDrain)
+  await closed
+  clearTimeout(cut)
+}

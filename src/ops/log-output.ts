@@ -1,0 +1,116 @@
+import { write, writeSync } from 'node:fs'
+
+/** Where finished lines go. */
+export interface Output {
+  write(line: string): void
+  flush(): void
+  close(): Promise<void>
+}
+
+/** So much is collected before it is written. In characters. */
+const blockLength = 4096
+/** A line waits no longer than this, in ms. */
+const longestWait = 1000
+/** A reader that has stopped reading must not fill our memory: beyond this many characters lines are dropped. */
+const mostHeld = 16 * 1024 * 1024
+/** How long to leave a reader alone that takes nothing just now (EAGAIN), in ms. */
+const breather = 20
+/** How long `flush` tries to get rid of the last lines, in ms. */
+const flushPatience = 2000
+
+/**
+ * Lines collected into blocks and written without waiting. Not pino's own destination: the `flushSync` of sonic-boom
+ * 4.2.1, which it calls at exit, tries again for ever when the reader is gone (EPIPE).
+ */
+export class BlockOutput implements Output {
+  readonly #fd: number
+  readonly #timer: NodeJS.Timeout
+  readonly #flushAtExit = () => this.flush()
+  /** Called when all is written, or nothing can be. */
+  #idle: (() => void)[] = []
+  #held = ''
+  #writing = false
+  #state: 'open' | 'closed' | 'broken' = 'open'
+
+  constructor(fd: number) {
+    this.#fd = fd
+    this.#timer = setInterval(() => this.#startWriting(), longestWait).unref()
+    process.once('exit', this.#flushAtExit)
+  }
+
+  write(line: string): void {
+    if (this.#state === 'broken' || this.#held.length > mostHeld) return
+    this.#held += line
+    if (this.#state === 'closed') this.flush()
+    else if (this.#held.length >= blockLength) this.#startWriting()
+  }
+
+  /** Writes what is held while the process stands still, for two seconds at most. */
+  flush(): void {
+    const bytes = Buffer.from(this.#takeHeld())
+    const end = performance.now() + flushPatience
+    for (let done = 0; done < bytes.length && performance.now() < end; ) {
+      try {
+        done += writeSync(this.#fd, bytes, done)
+      } catch (error) {
+        if (!isBusy(error)) {
+          this.#break()
+          return
+        }
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, breather)
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#startWriting()
+    if (this.#writing) await new Promise<void>((resolve) => this.#idle.push(resolve))
+    clearInterval(this.#timer)
+    process.off('exit', this.#flushAtExit)
+    if (this.#state === 'open') this.#state = 'closed'
+  }
+
+  #startWriting(): void {
+    if (this.#writing || this.#held === '' || this.#state === 'broken') return
+    this.#writing = true
+    this.#writeFrom(Buffer.from(this.#takeHeld()), 0)
+  }
+
+  #writeFrom(bytes: Buffer, start: number): void {
+    write(this.#fd, bytes, start, bytes.length - start, null, (error, written) => {
+      if (error !== null && !isBusy(error)) return this.#break()
+      const done = start + (error === null ? written : 0)
+      if (error !== null) setTimeout(() => this.#writeFrom(bytes, done), breather)
+      else if (done < bytes.length) this.#writeFrom(bytes, done)
+      else this.#wrote()
+    })
+  }
+
+  #wrote(): void {
+    this.#writing = false
+    if (this.#held.length >= blockLength || this.#idle.length > 0) this.#startWriting()
+    if (!this.#writing) this.#tellIdle()
+  }
+
+  /** Nobody reads any more, or the disk is full: a log that cannot be written must not stop the hub. */
+  #break(): void {
+    this.#state = 'broken'
+    this.#writing = false
+    this.#held = ''
+    this.#tellIdle()
+  }
+
+  #tellIdle(): void {
+    for (const tell of this.#idle.splice(0)) tell()
+  }
+
+  #takeHeld(): string {
+    const held = this.#held
+    this.#held = ''
+    return held
+  }
+}
+
+function isBusy(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'EAGAIN' || error.code === 'EBUSY')
+}

@@ -1,0 +1,92 @@
+import { EventEmitter } from 'node:events'
+import { errorRecord } from './log-error.js'
+
+export const censored = '[secret]'
+
+/** Keys whose value is never logged, with neither case nor `-` and `_` counting. `code` is not one: errors have it. */
+const secretKeys: ReadonlySet<string> = new Set([
+  ...['accesstoken', 'refreshtoken', 'componentaccesstoken', 'authorizeraccesstoken', 'token', 'tokens'],
+  ...['ticket', 'jsapiticket', 'apiticket', 'cardticket', 'componentverifyticket'],
+  ...['appsecret', 'secret', 'clientsecret', 'encodingaeskey', 'aeskey', 'password', 'passwd'],
+  ...['key', 'keys', 'hubkey', 'clientkey', 'apikey', 'xapikey', 'sessionkey', 'session', 'xsession'],
+  ...['jscode', 'logincode', 'authorization', 'proxyauthorization', 'cookie', 'setcookie', 'query', 'querystring'],
+])
+
+const urlKeys: ReadonlySet<string> = new Set(['url', 'uri', 'href', 'originalurl', 'requesturl'])
+
+/** Spelt as our own code spells them: what pino itself looks for at the top of a line and of a child's bindings. */
+export const commonSecretKeys: readonly string[] = [
+  ...['access_token', 'accessToken', 'refresh_token', 'token', 'ticket', 'appSecret', 'appsecret', 'secret'],
+  ...['encodingAESKey', 'key', 'hubKey', 'session', 'session_key', 'sessionKey', 'js_code', 'jsCode', 'password'],
+  ...['authorization', 'Authorization', 'cookie', 'Cookie', 'query'],
+]
+
+/** Objects nested deeper are not logged. A circle ends here too. */
+const deepest = 5
+
+type Judgement = 'secret' | 'url' | 'plain'
+const judgements = new Map<string, Judgement>()
+
+/**
+ * A log record fit to be written: no value under a key that names a secret, no query in a URL, errors by type, message,
+ * code, stack and cause only, and nothing of sockets, requests or bytes. The same object if all of it was fit.
+ */
+export function fitToLog(record: Record<string, unknown>, depth = 0): Record<string, unknown> {
+  let copy: Record<string, unknown> | undefined
+  for (const key in record) {
+    const value = record[key]
+    const fit = fitUnder(key, value, depth)
+    if (fit === value) continue
+    copy ??= { ...record }
+    copy[key] = fit
+  }
+  return copy ?? record
+}
+
+function fitUnder(key: string, value: unknown, depth: number): unknown {
+  if (value === undefined || value === null) return value
+  const judgement = judge(key)
+  if (judgement === 'secret') return censored
+  if (judgement === 'url' && typeof value === 'string') return withoutQuery(value)
+  return typeof value === 'object' ? fitObject(value, depth + 1) : value
+}
+
+function fitObject(value: object, depth: number): unknown {
+  if (value instanceof Error) return errorRecord(value)
+  if (value instanceof Date) return value
+  if (value instanceof URL) return withoutQuery(value.href)
+  if (value instanceof EventEmitter) return `[${value.constructor.name}]`
+  if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`
+  if (depth > deepest) return '[too deep]'
+  if (Array.isArray(value)) return value.map((inner: unknown) => fitUnder('', inner, depth))
+  return fitToLog({ ...value }, depth)
+}
+
+function judge(key: string): Judgement {
+  const known = judgements.get(key)
+  if (known !== undefined) return known
+  const name = key.replaceAll(/[-_]/g, '').toLowerCase()
+  const judgement = secretKeys.has(name) ? 'secret' : urlKeys.has(name) ? 'url' : 'plain'
+  // Keys come from our own code. Should a record ever carry a stranger's, memory still ends.
+  if (judgements.size < 1000) judgements.set(key, judgement)
+  return judgement
+}
+
+function withoutQuery(url: string): string {
+  const end = url.search(/[?#]/)
+  return (end < 0 ? url : url.slice(0, end)).replace(/\/\/[^/@]*@/, '//')
+}
+
+const secretParameter =
+  /([?&](?:access_token|component_access_token|refresh_token|appsecret|secret|ticket|js_code|code|session_key|key|token)=)[^&#\s"'\\]+/gi
+const bearer = /\b(Bearer )[\w.~+/-]+=*/gi
+const clientKey = /\bwhk_[0-9A-Za-z]{20,}/g
+
+/** Secrets in a finished text that nobody has told us of, known by what stands before them. */
+export function censorText(text: string): string {
+  let clean = text
+  if (clean.includes('=')) clean = clean.replace(secretParameter, `$1${censored}`)
+  if (clean.includes('earer ')) clean = clean.replace(bearer, `$1${censored}`)
+  if (clean.includes('whk_')) clean = clean.replace(clientKey, censored)
+  return clean
+}

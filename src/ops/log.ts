@@ -1,0 +1,70 @@
+import { type Logger, pino } from 'pino'
+import type { Secrets } from '../wechat/secrets.js'
+import { errorRecord } from './log-error.js'
+import { BlockOutput, type Output } from './log-output.js'
+import { censored, censorText, commonSecretKeys, fitToLog } from './log-redaction.js'
+
+export interface LogOptions {
+  readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent'
+  /** Whatever it knows when a line is finished is taken out of that line. */
+  readonly secrets: Pick<Secrets, 'redact'>
+  /** Takes one line at a time, with its `\n`. Default: stdout, written in blocks of 4096 characters, at least once a second. */
+  readonly destination?: { write(line: string): void }
+}
+
+export interface Log {
+  readonly log: Logger
+  /** Writes out at once what is still held back. For the last moment before `process.exit`. */
+  flush(): void
+  /** Resolves when everything is written. A line logged later is written at once. */
+  close(): Promise<void>
+}
+
+/** The hub's log: JSON lines with `level` as a word, `time` in ISO 8601 and `name`, and without secrets (P6). */
+export function createLog({ level, secrets, destination }: LogOptions): Log {
+  const output = destination === undefined ? new BlockOutput(1) : direct(destination)
+  const log = pino(
+    {
+      level,
+      base: { name: 'wechat-hub' },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }), log: (record) => fitToLog(record) },
+      // formatters.log has been there by then, but not for the bindings of a child.
+      redact: { paths: [...commonSecretKeys], censor: censored },
+      serializers: { err: (value: unknown) => (value instanceof Error ? errorRecord(value) : value) },
+    },
+    { write: (line: string) => output.write(withoutSecrets(line, secrets)) },
+  )
+  return { log, flush: () => output.flush(), close: () => output.close() }
+}
+
+function withoutSecrets(line: string, secrets: Pick<Secrets, 'redact'>): string {
+  const clean = secrets.redact(censorText(line))
+  return clean === line || isJSON(clean) ? clean : redactedDeep(line, secrets)
+}
+
+function isJSON(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** A secret of digits may have been found inside a number, and the line is no JSON without it. */
+function redactedDeep(line: string, secrets: Pick<Secrets, 'redact'>): string {
+  const redacted = JSON.stringify(JSON.parse(line), (_key, value: unknown) => {
+    if (typeof value === 'string') return secrets.redact(censorText(value))
+    return typeof value === 'number' && secrets.redact(String(value)) !== String(value) ? censored : value
+  })
+  return `${redacted}\n`
+}
+
+function direct(destination: { write(line: string): void }): Output {
+  return {
+    write: (line) => destination.write(line),
+    flush: () => undefined,
+    close: () => Promise.resolve(),
+  }
+}

@@ -1,0 +1,126 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { Account } from '../accounts.js'
+import type { ApiObservation } from '../wechat/api.js'
+import type { CredentialEvent } from '../wechat/credential-event.js'
+import type { Source } from '../wechat/held.js'
+
+const credential = 'access_token'
+
+/** The hub's metrics, in Prometheus' terms. No label holds a secret, and none has values that a caller chooses. */
+export class Metrics {
+  readonly #registry = new Registry()
+  readonly #refreshes = new Counter({
+    name: 'wechat_hub_refreshes_total',
+    help: 'Refreshes of a credential. cause: cold, ahead, expired, rejected, manual or fenced; outcome: wechat, store (another process had done it), or the code of the error',
+    labelNames: ['account', 'credential', 'cause', 'outcome'],
+    registers: [this.#registry],
+  })
+  readonly #upstream = new Histogram({
+    name: 'wechat_hub_upstream_seconds',
+    help: 'How long calls of the WeChat API took. outcome: ok, or the code of the error',
+    labelNames: ['account', 'path', 'outcome'],
+    buckets: [0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+    registers: [this.#registry],
+  })
+  readonly #requests = new Counter({
+    name: 'wechat_hub_token_requests_total',
+    help: 'Tokens given to back ends. source: memory, store or wechat',
+    labelNames: ['account', 'source'],
+    registers: [this.#registry],
+  })
+  /** By source and account: to look labels up by name costs more than to count. */
+  readonly #requestCounters = new Map<string, Counter.Internal>()
+  readonly #reports = new Counter({
+    name: 'wechat_hub_rejected_reports_total',
+    help: 'Reports that WeChat refused a token. outcome: not-current, alive, dead, cannot-tell or just-probed',
+    labelNames: ['account', 'outcome'],
+    registers: [this.#registry],
+  })
+  readonly #diedEarly = new Counter({
+    name: 'wechat_hub_tokens_died_early_total',
+    help: 'Tokens that died before their time: another program fetched one with the same AppSecret',
+    labelNames: ['account'],
+    registers: [this.#registry],
+  })
+  readonly #storeFailures = new Counter({
+    name: 'wechat_hub_store_failures_total',
+    help: 'Failures of the store. operation: save, read, lock or set-aside',
+    labelNames: ['account', 'operation'],
+    registers: [this.#registry],
+  })
+
+  constructor(accounts: () => readonly Account[]) {
+    collectDefaultMetrics({ register: this.#registry, prefix: 'wechat_hub_' })
+    this.#addGauge('wechat_hub_credential_seconds_left', 'Seconds the present credential has to live', accounts, {
+      labels: { credential },
+      valueOf: ({ wechat }) => wechat.accessToken.state.secondsLeft,
+    })
+    this.#addGauge('wechat_hub_fetches_today', "Token fetches counted against the account's daily limit", accounts, {
+      valueOf: ({ wechat }) => wechat.governor.today(),
+    })
+    this.#addGauge('wechat_hub_fetches_daily_limit', 'Token fetches a day that the hub allows itself', accounts, {
+      valueOf: ({ wechat }) => wechat.governor.limits.daily,
+    })
+  }
+
+  tokenGiven(account: Account, source: Source): void {
+    const key = `${source} ${account.name}`
+    let counter = this.#requestCounters.get(key)
+    if (counter === undefined) {
+      counter = this.#requests.labels({ account: account.name, source })
+      this.#requestCounters.set(key, counter)
+    }
+    counter.inc()
+  }
+
+  apiCalled(account: string, { path, outcome, ms }: ApiObservation): void {
+    this.#upstream.observe({ account, path, outcome }, ms / 1000)
+  }
+
+  happened(account: string, event: CredentialEvent): void {
+    switch (event.type) {
+      case 'refreshed':
+        this.#refreshes.inc({ account, credential, cause: event.cause, outcome: event.from })
+        break
+      case 'refresh-failed':
+        this.#refreshes.inc({ account, credential, cause: event.cause, outcome: event.error.code })
+        break
+      case 'adopted':
+        this.#refreshes.inc({ account, credential, cause: 'ahead', outcome: 'store' })
+        break
+      case 'reported':
+        this.#reports.inc({ account, outcome: event.outcome })
+        break
+      case 'died-early':
+        this.#diedEarly.inc({ account })
+        break
+      default:
+        this.#storeFailures.inc({ account, operation: event.type.replace('-failed', '') })
+    }
+  }
+
+  /** The text that Prometheus reads, and its content type. */
+  async page(): Promise<{ text: string; contentType: string }> {
+    return { text: await this.#registry.metrics(), contentType: this.#registry.contentType }
+  }
+
+  #addGauge(
+    name: string,
+    help: string,
+    accounts: () => readonly Account[],
+    source: { labels?: Record<string, string>; valueOf(account: Account): number | Promise<number> },
+  ): void {
+    const labelNames = ['account', ...Object.keys(source.labels ?? {})]
+    new Gauge({
+      name,
+      help,
+      labelNames,
+      registers: [this.#registry],
+      async collect() {
+        for (const account of accounts()) {
+          this.set({ account: account.name, ...source.labels }, await source.valueOf(account))
+        }
+      },
+    })
+  }
+}

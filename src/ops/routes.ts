@@ -1,0 +1,34 @@
+import type { Context } from 'koa'
+import type { Accounts } from '../accounts.js'
+import type { Route } from '../http/route.js'
+import { readiness } from './health.js'
+import type { Metrics } from './metrics.js'
+
+export interface OpsOptions {
+  readonly accounts: Accounts
+  readonly metrics: Metrics
+  /** Whether the caller may learn what is wrong with which account. */
+  maySeeDetails(ctx: Context): Promise<boolean>
+}
+
+/** What those who run the hub ask it. */
+export function opsRoutes({ accounts, metrics, maySeeDetails }: OpsOptions): Route[] {
+  const healthz = (ctx: Context) => {
+    ctx.body = { alive: true }
+  }
+  const readyz = async (ctx: Context) => {
+    const found = readiness(accounts.all)
+    ctx.status = found.ready ? 200 : 503
+    ctx.body = (await maySeeDetails(ctx)) ? found : { ready: found.ready }
+  }
+  const metricsPage = async (ctx: Context) => {
+    const { text, contentType } = await metrics.page()
+    ctx.set('content-type', contentType)
+    ctx.body = text
+  }
+  return [
+    { method: 'GET', path: '/healthz', name: 'alive', who: 'anyone', handle: healthz },
+    { method: 'GET', path: '/readyz', name: 'ready', who: 'anyone', handle: readyz },
+    { method: 'GET', path: '/metrics', name: 'metrics', who: { scope: 'metrics' }, handle: metricsPage },
+  ]
+}
