@@ -1,6 +1,9 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
+/** How often connections are looked for that have had their last answer, in ms. */
+const idleCheck = 50
+
 /** How long requests in flight may take to finish when the server ends, in ms. */
 const longestDrain = 10_000
 
@@ -46,11 +49,11 @@ function portOf(server: Server): number {
 }
 
 async function drain(server: Server): Promise<void> {
-  // Answers given from now on tell the client not to reuse its connection.
-  server.prependListener('request', (_request, response) => response.setHeader('connection', 'close'))
   const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-  server.closeIdleConnections()
+  // Connections whose last answer leaves later do not end by themselves: clients keep them for their next request.
+  const idle = setInterval(() => server.closeIdleConnections(), idleCheck)
   const cut = setTimeout(() => server.closeAllConnections(), longestDrain)
   await closed
+  clearInterval(idle)
   clearTimeout(cut)
 }

@@ -80,6 +80,8 @@ function withoutQuery(url: string): string {
 const secretParameter =
   /([?&](?:access_token|component_access_token|refresh_token|appsecret|secret|ticket|js_code|code|session_key|key|token)=)[^&#\s"'\\]+/gi
 const bearer = /\b(Bearer )[\w.~+/-]+=*/gi
+/** The shape of WeChat's access_tokens: one that this process never held can still be put into a path by a client. */
+const accessToken = /\b\d{1,3}_[\w-]{80,}/g
 const clientKey = /\bwhk_[0-9A-Za-z]{20,}/g
 
 /** Secrets in a finished text that nobody has told us of, known by what stands before them. */
@@ -87,6 +89,7 @@ export function censorText(text: string): string {
   let clean = text
   if (clean.includes('=')) clean = clean.replace(secretParameter, `$1${censored}`)
   if (clean.includes('earer ')) clean = clean.replace(bearer, `$1${censored}`)
+  if (clean.includes('_')) clean = clean.replace(accessToken, censored)
   if (clean.includes('whk_')) clean = clean.replace(clientKey, censored)
   return clean
 }

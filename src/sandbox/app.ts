@@ -10,6 +10,10 @@ import type { World } from './world.js'
 /** The sandbox as a Koa app: control first, so that no fault can lock it out. */
 export function createApp(world: World, log: (line: LogLine) => void): Koa {
   const app = new Koa()
+  app.on('error', (error: NodeJS.ErrnoException) => {
+    // A client that goes away while it is answered is no fault of the sandbox, and often what a test is about.
+    if (error.code !== 'ECONNRESET' && error.code !== 'EPIPE') process.stderr.write(`sandbox: ${error.stack}\n`)
+  })
   app.use(observe(world.requests, log))
   app.use(controlRoutes(world))
   app.use(tokenTraffic(world))

@@ -1,5 +1,16 @@
-import { chmodSync, type FSWatcher, mkdirSync, readFileSync, unwatchFile, watch, watchFile } from 'node:fs'
-import { open, readdir, rename, stat, unlink } from 'node:fs/promises'
+import {
+  chmodSync,
+  type FSWatcher,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  type Stats,
+  statSync,
+  unwatchFile,
+  watch,
+  watchFile,
+} from 'node:fs'
+import { type FileHandle, open, readdir, stat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Lease, Storage, VersionedRecord } from '../wechat/storage.js'
 import { LeaseLock } from './lease-lock.js'
@@ -30,6 +41,8 @@ export function fileStore(folder: string): CredentialStore {
 
 class AccountFiles implements Storage {
   readonly #folder: string
+  /** Which file each record was last read from. */
+  readonly #identities = new Map<string, string>()
   #ready = false
 
   constructor(folder: string) {
@@ -37,15 +50,10 @@ class AccountFiles implements Storage {
   }
 
   async read(name: string): Promise<string | undefined> {
-    try {
-      return await readStart(this.#path(name))
-    } catch (error) {
-      const code = codeOf(error)
-      if (code === 'ENOENT') return undefined
-      // Not a file at all: what is there is no record, and can be set aside.
-      if (code === 'EISDIR') return 'a folder'
-      throw error
-    }
+    const found = await readStart(this.#path(name)).catch(missing)
+    if (found === undefined) return undefined
+    this.#identities.set(name, found.identity)
+    return found.text
   }
 
   async save(name: string, record: VersionedRecord): Promise<boolean> {
@@ -54,20 +62,23 @@ class AccountFiles implements Storage {
     return writeAtomically(path, `${JSON.stringify(record)}\n`, () => versionIn(path) < record.version)
   }
 
-  async setAside(name: string): Promise<string> {
+  /** Leaves a file alone that has taken the place of the one that was read: another process was faster. */
+  async setAside(name: string): Promise<string | undefined> {
+    const path = this.#path(name)
     const time = new Date().toISOString().replaceAll(/[:.]/g, '-')
-    const where = `${this.#path(name)}.broken-${time}`
-    await rename(this.#path(name), where)
+    const where = `${path}.broken-${time}`
+    // Not async: nothing of this process comes between the look and the rename.
+    if (identityOf(statSync(path)) !== this.#identities.get(name)) return undefined
+    renameSync(path, where)
     return where
   }
 
-  lock<T>(name: string, work: (lease: Lease) => Promise<T>): Promise<T> {
+  async lock<T>(name: string, work: (lease: Lease) => Promise<T>): Promise<T> {
     this.#prepare()
     return new LeaseLock(join(this.#folder, `.${name}.lock`)).run(work)
   }
 
   watch(name: string, changed: () => void): () => void {
-    this.#prepare()
     const path = this.#path(name)
     let end: () => void = () => undefined
     const poll = () => {
@@ -75,14 +86,15 @@ class AccountFiles implements Storage {
       end = () => unwatchFile(path, changed)
     }
     try {
+      this.#prepare()
       const watcher = watchFolder(this.#folder, `${name}.json`, changed)
       end = () => watcher.close()
-      // The system has no more watches to give, or the folder's are not reported: look once a second instead.
       watcher.on('error', () => {
         watcher.close()
         poll()
       })
     } catch {
+      // There is no folder and none can be made, or the system has no more watches to give: look once a second instead.
       poll()
     }
     return () => end()
@@ -102,15 +114,30 @@ class AccountFiles implements Storage {
   }
 }
 
-async function readStart(path: string): Promise<string> {
+interface Found {
+  readonly text: string
+  readonly identity: string
+}
+
+async function readStart(path: string): Promise<Found> {
   const file = await open(path, 'r')
   try {
-    const buffer = Buffer.alloc(longestRecord)
-    const { bytesRead } = await file.read(buffer, 0, longestRecord, 0)
-    return buffer.toString('utf8', 0, bytesRead)
+    const stats = await file.stat()
+    return { text: stats.isFile() ? await startOf(file) : 'not a file', identity: identityOf(stats) }
   } finally {
     await file.close()
   }
+}
+
+async function startOf(file: FileHandle): Promise<string> {
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(longestRecord), 0, longestRecord, 0)
+  // Nothing would mean that there is no record; but an empty file is a broken one.
+  return bytesRead === 0 ? 'an empty file' : buffer.toString('utf8', 0, bytesRead)
+}
+
+/** Tells one file from another that has the same name later. */
+function identityOf({ ino, mtimeMs }: Stats): string {
+  return `${ino}/${mtimeMs}`
 }
 
 /** The version of the record in a file; -1 if there is none, or none that can be read: then anything may replace it. */
@@ -133,10 +160,12 @@ async function clearAway(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
     if (!name.endsWith(unfinishedEnding)) continue
     const path = join(folder, name)
-    if (Date.now() - (await stat(path)).mtimeMs > abandonedAfter) await unlink(path)
+    // Missing: its writer has just finished it.
+    const found = await stat(path).catch(missing)
+    if (found !== undefined && Date.now() - found.mtimeMs > abandonedAfter) await unlink(path).catch(missing)
   }
 }
 
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined
+function missing(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error
 }

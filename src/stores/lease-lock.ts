@@ -33,7 +33,7 @@ export class LeaseLock {
    * @throws {WechatError} LOCK_BUSY when others held it for 7.5 s.
    */
   async run<T>(work: (lease: Lease) => Promise<T>): Promise<T> {
-    const holding = new Holding(join(this.#folder, String(await this.#take())))
+    const holding = await this.#take()
     try {
       return await work(holding)
     } finally {
@@ -41,13 +41,16 @@ export class LeaseLock {
     }
   }
 
-  /** The number of the file that was created. */
-  async #take(): Promise<number> {
+  async #take(): Promise<Holding> {
     await mkdir(this.#folder, { recursive: true, mode: 0o700 })
     const giveUpAt = performance.now() + longestWait
     for (;;) {
       const highest = Math.max(0, ...(await this.#numbers()))
-      if ((await this.#isFree(highest)) && (await this.#claim(highest + 1))) return highest + 1
+      // The lease runs from before the file is made: this process may be paused before it learns that it was.
+      const now = performance.now()
+      if ((await this.#isFree(highest)) && (await this.#claim(highest + 1))) {
+        return new Holding(join(this.#folder, String(highest + 1)), now)
+      }
       if (performance.now() > giveUpAt) throw busy()
       await sleep(20 + 40 * Math.random())
     }
@@ -83,33 +86,46 @@ export class LeaseLock {
 
 class Holding implements Lease {
   readonly #path: string
-  readonly #renewal: NodeJS.Timeout
-  #renewedAt = performance.now()
+  readonly #timer: NodeJS.Timeout
+  #renewedAt: number
+  #renewal = Promise.resolve()
   #lost = false
 
-  constructor(path: string) {
+  constructor(path: string, claimedAt: number) {
     this.#path = path
-    this.#renewal = setInterval(() => void this.#renew(), leaseTime / 4)
+    this.#renewedAt = claimedAt
+    this.#timer = setInterval(() => {
+      this.#renewal = this.#renewal.then(() => this.#renew())
+    }, leaseTime / 4)
   }
 
   remaining(): number {
     return this.#lost ? 0 : leaseTime - (performance.now() - this.#renewedAt)
   }
 
+  /** Once the lease has run out another process may hold the lock, though this one's file is still there: no way back. */
   async #renew(): Promise<void> {
     const now = performance.now()
-    try {
-      await utimes(this.#path, new Date(), new Date())
-      this.#renewedAt = now
-    } catch {
-      // Another process found this one without a sign of life and took its place.
-      this.#lost = true
-    }
+    const renewed = this.remaining() > 0 && (await showLife(this.#path))
+    if (renewed && this.remaining() > 0) this.#renewedAt = now
+    else this.#lost = true
   }
 
   async release(): Promise<void> {
-    clearInterval(this.#renewal)
+    clearInterval(this.#timer)
+    // A renewal that ended after the release would undo it.
+    await this.#renewal
     await utimes(this.#path, released, released).catch(() => undefined)
+  }
+}
+
+/** False: another process found this one without a sign of life and took its place. */
+async function showLife(path: string): Promise<boolean> {
+  try {
+    await utimes(path, new Date(), new Date())
+    return true
+  } catch {
+    return false
   }
 }
 

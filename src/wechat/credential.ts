@@ -268,8 +268,7 @@ export class Credential {
   async #fetch(known: Current | undefined, version: number, lease: Lease): Promise<Current> {
     const now = this.#clock.now()
     const monotonic = this.#clock.monotonic()
-    // A contested fetch has replaced the refused value already; the one that decides is no forced one.
-    const rejected = known?.rejected === true && !this.#contested ? known.value : undefined
+    const rejected = this.#isDeadEarly(known) ? known.value : undefined
     const timeout = Math.max(1, Math.min(this.#options.timeout, lease.remaining() - leaseReserve))
     const { value, expiresIn } = await this.#options.fetch({ forced: rejected !== undefined, rejected, timeout })
     if (value === rejected) throw stillRefused()
@@ -286,6 +285,11 @@ export class Credential {
       from: 'wechat',
       rejected: false,
     }
+  }
+
+  /** Whether the value must be replaced before its time. A contested fetch has done so already. */
+  #isDeadEarly(known: Current | undefined): known is Current {
+    return known?.rejected === true && !this.#contested && leftOf(known, this.#clock) > 0
   }
 
   #isBetter(stored: Stored): boolean {
