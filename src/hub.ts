@@ -1,6 +1,5 @@
 import type { RequestListener } from 'node:http'
-import { join } from 'node:path'
-import Koa, { type Context } from 'koa'
+import Koa, { type Context, type Middleware } from 'koa'
 import type Router from 'koa-router'
 import { Clients } from './access/client.js'
 import { guard } from './access/guard.js'
@@ -18,7 +17,7 @@ import { createLog, type Log, type LogOptions } from './ops/log.js'
 import { Metrics } from './ops/metrics.js'
 import { requestLog } from './ops/request-log.js'
 import { opsRoutes } from './ops/routes.js'
-import type { Sandbox } from './sandbox/sandbox.js'
+import { sandboxed } from './sandboxed.js'
 import { fileStore } from './stores/file.js'
 import { type Clock, systemClock } from './wechat/clock.js'
 import { Secrets } from './wechat/secrets.js'
@@ -52,125 +51,103 @@ export interface Hub {
  * @throws {ConfigError} when the data folder can't be written.
  * @throws {StoredClientsError} when the stored clients are damaged.
  */
-export async function createHub(config: Config, options: HubOptions = {}): Promise<Hub> {
-  const { clock = systemClock, logDestination } = options
+export async function createHub(
+  config: Config,
+  { clock = systemClock, logDestination }: HubOptions = {},
+): Promise<Hub> {
   await checkDataDir(config.dataDir)
   const secrets = new Secrets()
-  const log = createLog({
-    level: config.log.level,
-    secrets,
-    ...(logDestination === undefined ? {} : { destination: logDestination }),
-  })
-  const existing = config.key !== undefined || Object.keys(config.clients).length > 0
-  const stored = await firstKey({ dataDir: config.dataDir, existing })
-  const clients = new Clients({ configured: config.clients, key: config.key, stored: stored.clients })
-  secrets.keep(...[config.key, stored.key].filter((key) => key !== undefined))
+  const destination = logDestination === undefined ? {} : { destination: logDestination }
+  const log = createLog({ level: config.log.level, secrets, ...destination })
+  const { clients, madeKey } = await openAccess(config, secrets)
+  const sandbox = Object.keys(config.accounts).length === 0 ? await sandboxed(config, clock) : undefined
 
-  const played = Object.keys(config.accounts).length === 0 ? await startSandbox(config, clock) : undefined
-  const served = played?.config ?? config
-  const accounts: Accounts = new Accounts(
-    Object.entries(served.accounts).map(([name, account]) => createAccount(name, account)),
-  )
   const metrics = new Metrics(() => accounts.all)
-
-  function createAccount(name: string, account: AccountConfig): Account {
-    const wechat = new Wechat({
-      appID: account.appID,
-      appSecret: account.appSecret,
-      token: account.token,
-      encodingAESKey: account.encodingAESKey,
-      endpoint: account.endpoint,
-      dailyTokens: account.dailyTokens,
-      storage: fileStore(config.dataDir).account(account.appID),
-      ...served.wechat,
-      clock,
-      secrets,
-      onCall: (observation) => metrics.apiCalled(name, observation),
-      onEvent: (event) => {
-        metrics.happened(name, event)
-        logCredential(log.log, name, event)
-      },
-    })
-    return { name, appID: account.appID, wechat }
-  }
-
+  const accounts = createAccounts(sandbox?.config ?? config, { clock, secrets, log: log.log, metrics })
   const guardFor = (who: Who) => guard(who, { clients, findAccount: (name) => accounts.find(name) })
   // The router tries them in this order: what is asked for most comes first.
   const routes = [
     ...brokerRoutes({
       clock,
-      testEndpoint: played === undefined ? { scope: 'token' } : 'anyone',
+      testEndpoint: sandbox === undefined ? { scope: 'token' } : 'anyone',
       standardAccount: accounts.standard?.name ?? '',
-      accountOf: (ctx) => accountOf(accounts, ctx),
+      accountOf: (ctx) => accountOf(ctx, accounts),
       callerOf: (ctx) => `client ${ctx.state['client']?.name}`,
       given: (account, source) => metrics.tokenGiven(account, source),
     }),
     ...callbackRoutes(accounts),
-    ...opsRoutes({
-      accounts,
-      metrics,
-      maySeeDetails: (ctx) => passes(guardFor({ scope: 'metrics' }), ctx),
-    }),
+    ...opsRoutes({ accounts, metrics, maySeeDetails: (ctx) => passes(guardFor({ scope: 'metrics' }), ctx) }),
   ]
   const router = createRouter(routes, guardFor)
-
-  const app = new Koa({ proxy: config.server.trustProxy })
-  const failed = (error: unknown, ctx?: Context) =>
-    log.log.error({ err: error, requestId: ctx?.state['requestId'] }, 'unexpected error')
-  app.on('error', failed)
-  app.use(requestLog(log.log, clock))
-  app.use(answer(failed))
-  app.use(router.routes())
-  app.use(router.allowedMethods())
-
   return {
-    handler: app.callback(),
+    handler: createApp(config, router, log.log, clock).callback(),
     routes,
     router,
     accounts,
     log,
-    firstKey: stored.key,
-    sandboxUrl: played?.url,
+    firstKey: madeKey,
+    sandboxUrl: sandbox?.url,
     async close() {
       await Promise.all(accounts.all.map(({ wechat }) => wechat.close()))
-      await played?.sandbox.close()
+      await sandbox?.close()
       await log.close()
     },
   }
 }
 
-/** The sandbox, and the configuration of a hub that serves the sandbox's account. */
-async function startSandbox(config: Config, clock: Clock): Promise<{ sandbox: Sandbox; url: string; config: Config }> {
-  const { Sandbox, sandboxAccount } = await import('./sandbox/sandbox.js')
-  const { appID, appSecret, token } = sandboxAccount
-  const sandbox = new Sandbox({
-    accounts: [{ appID, appSecret }],
-    stateFile: join(config.dataDir, 'sandbox.json'),
-    now: () => clock.now(),
-  })
-  const url = await sandbox.listen(config.sandbox.port)
-  const account: AccountConfig = {
-    type: 'official',
-    appID,
-    appSecret,
-    token: [token],
-    encodingAESKey: [],
-    endpoint: 'token',
-    mode: 'plain',
-    dailyTokens: 2000,
-  }
-  const played = { ...config, accounts: { default: account }, wechat: { ...config.wechat, apiDomain: url } }
-  return { sandbox, url, config: played }
+/** Who may come in: the clients of the configuration, of the environment and of the data folder. */
+async function openAccess(config: Config, secrets: Secrets) {
+  const existing = config.key !== undefined || Object.keys(config.clients).length > 0
+  const stored = await firstKey({ dataDir: config.dataDir, existing })
+  secrets.keep(...[config.key, stored.key].filter((key) => key !== undefined))
+  const clients = new Clients({ configured: config.clients, key: config.key, stored: stored.clients })
+  return { clients, madeKey: stored.key }
 }
 
-function accountOf(accounts: Accounts, ctx: Context): Account {
+function createAccounts(
+  config: Config,
+  { clock, secrets, log, metrics }: { clock: Clock; secrets: Secrets; log: Log['log']; metrics: Metrics },
+): Accounts {
+  const store = fileStore(config.dataDir)
+  const create = ([name, account]: [string, AccountConfig]): Account => {
+    const { appID, appSecret, token, encodingAESKey, endpoint, dailyTokens } = account
+    const wechat = new Wechat({
+      ...{ appID, appSecret, token, encodingAESKey, endpoint, dailyTokens },
+      ...config.wechat,
+      storage: store.account(appID),
+      clock,
+      secrets,
+      onCall: (observation) => metrics.apiCalled(name, observation),
+      onEvent: (event) => {
+        metrics.happened(name, event)
+        logCredential(log, name, event)
+      },
+    })
+    return { name, appID, wechat }
+  }
+  return new Accounts(Object.entries(config.accounts).map(create))
+}
+
+function createApp(config: Config, router: Router, log: Log['log'], clock: Clock): Koa {
+  const app = new Koa({ proxy: config.server.trustProxy })
+  const failed = (error: unknown, ctx?: Context) =>
+    log.error({ err: error, requestId: ctx?.state['requestId'] }, 'unexpected error')
+  app.on('error', failed)
+  app.use(requestLog(log, clock))
+  app.use(answer(failed))
+  app.use(router.routes())
+  app.use(router.allowedMethods())
+  return app
+}
+
+function accountOf(ctx: Context, accounts: Accounts): Account {
   const account = accounts.find(ctx['params'].account)
   if (account === undefined) throw new HttpError(404, 'there is no such account')
   return account
 }
 
 /** Whether a guard would let this request through. */
-async function passes(step: Koa.Middleware, ctx: Context): Promise<boolean> {
+async function passes(step: Middleware, ctx: Context): Promise<boolean> {
   try {
     await step(ctx, async () => undefined)
     return true

@@ -138,6 +138,9 @@ export class Credential {
     const giveUpAt = this.#clock.monotonic() + patience
     return this.#inTime(async () => {
       for (;;) {
+        // The timer, or another process, may have refreshed it during the pause.
+        const current = this.#current
+        if (current !== undefined && this.#isServable(current)) return asHeld(current, 'memory')
         try {
           return await this.#refresh(this.#cause())
         } catch (error) {
@@ -260,9 +263,10 @@ export class Credential {
     const fresh = await this.#fetch(known, Math.max(known?.version ?? 0, stored?.version ?? 0) + 1, lease)
     const kept = await this.#record.save(fresh)
     this.#contested = !kept && this.#options.exclusive
-    if (this.#contested) return undefined
     this.#askAgainAt = fresh.value === known?.value ? this.#clock.monotonic() + sameValueGap : 0
-    return asHeld(this.#adopt(fresh), 'wechat')
+    // A contested value is kept too: it lives on for the change-over at least.
+    const held = asHeld(this.#adopt(fresh), 'wechat')
+    return this.#contested ? undefined : held
   }
 
   async #fetch(known: Current | undefined, version: number, lease: Lease): Promise<Current> {

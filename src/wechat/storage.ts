@@ -43,5 +43,9 @@ export function memoryStorage(): Storage {
       records.set(name, record)
       return Promise.resolve(true)
     },
+    setAside: (name) => {
+      records.delete(name)
+      return Promise.resolve(undefined)
+    },
   }
 }

@@ -1,0 +1,39 @@
+import { join } from 'node:path'
+import type { AccountConfig, Config } from './config.js'
+import type { Clock } from './wechat/clock.js'
+
+/** A configuration whose one account lives at a sandbox of our own. */
+export interface Sandboxed {
+  readonly config: Config
+  /** Where the sandbox listens: on this machine only. */
+  readonly url: string
+  close(): Promise<void>
+}
+
+/** Starts the built-in sandbox for a configuration that has no account. It remembers its tokens in the data folder. */
+export async function sandboxed(config: Config, clock: Clock): Promise<Sandboxed> {
+  // Loaded only here: a hub with an account of its own has no use for it.
+  const { Sandbox, sandboxAccount } = await import('./sandbox/sandbox.js')
+  const { appID, appSecret, token } = sandboxAccount
+  const sandbox = new Sandbox({
+    accounts: [{ appID, appSecret }],
+    stateFile: join(config.dataDir, 'sandbox.json'),
+    now: () => clock.now(),
+  })
+  const url = await sandbox.listen(config.sandbox.port)
+  const account: AccountConfig = {
+    type: 'official',
+    appID,
+    appSecret,
+    token: [token],
+    encodingAESKey: [],
+    endpoint: 'token',
+    mode: 'plain',
+    dailyTokens: 2000,
+  }
+  return {
+    config: { ...config, accounts: { default: account }, wechat: { ...config.wechat, apiDomain: url } },
+    url,
+    close: () => sandbox.close(),
+  }
+}
