@@ -26,6 +26,8 @@ export interface ClientSources {
 /** Every client of the hub, found by its key. Where two sources know one key, the configuration's word counts. */
 export class Clients {
   readonly #byHash = new Map<string, { client: Client; hash: Buffer }>()
+  /** Keys that were found right: no more than there are hashes. They spare the next request of their client the hashing. */
+  readonly #seen = new Map<string, Client>()
 
   constructor(sources: ClientSources) {
     for (const client of sources.stored ?? []) this.#add(client)
@@ -43,14 +45,20 @@ export class Clients {
   }
 
   /**
-   * The client that holds this key. Looked up by hash, so that neither the time of the look-up nor that of the
-   * comparison tells anything of a key.
+   * The client that holds this key. A key not seen before is looked up by its hash, so that neither the time of the
+   * look-up nor that of the comparison tells anything of a key.
    */
   byKey(key: string): Client | undefined {
+    return this.#seen.get(key) ?? this.#look(key)
+  }
+
+  #look(key: string): Client | undefined {
     if (!isWellFormed(key)) return undefined
     const hash = hashKey(key)
     const found = this.#byHash.get(hash)
-    return found !== undefined && timingSafeEqual(found.hash, Buffer.from(hash)) ? found.client : undefined
+    if (found === undefined || !timingSafeEqual(found.hash, Buffer.from(hash))) return undefined
+    this.#seen.set(key, found.client)
+    return found.client
   }
 
   #add(client: Client): void {

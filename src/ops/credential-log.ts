@@ -1,5 +1,5 @@
-import type { Logger } from 'pino'
 import type { CredentialEvent } from '../wechat/credential-event.js'
+import type { Logger } from './log.js'
 
 type Level = 'debug' | 'info' | 'warn' | 'error'
 

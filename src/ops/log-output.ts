@@ -8,7 +8,7 @@ export interface Output {
 }
 
 /** So much is collected before it is written. In characters. */
-const blockLength = 4096
+const blockLength = 32 * 1024
 /** A line waits no longer than this, in ms. */
 const longestWait = 1000
 /** A reader that has stopped reading must not fill our memory: beyond this many characters lines are dropped. */
@@ -78,7 +78,9 @@ export class BlockOutput implements Output {
 
   #writeFrom(bytes: Buffer, start: number): void {
     write(this.#fd, bytes, start, bytes.length - start, null, (error, written) => {
-      if (error !== null && !isBusy(error)) return this.#break()
+      if (error !== null && error.code === 'EPIPE') return this.#break()
+      // A full disk costs the lines of its time, and no more.
+      if (error !== null && !isBusy(error)) return this.#wrote()
       const done = start + (error === null ? written : 0)
       if (error !== null) setTimeout(() => this.#writeFrom(bytes, done), breather)
       else if (done < bytes.length) this.#writeFrom(bytes, done)
@@ -92,7 +94,7 @@ export class BlockOutput implements Output {
     if (!this.#writing) this.#tellIdle()
   }
 
-  /** Nobody reads any more, or the disk is full: a log that cannot be written must not stop the hub. */
+  /** Nobody reads any more: a log that cannot be written must not stop the hub. */
   #break(): void {
     this.#state = 'broken'
     this.#writing = false

@@ -14,13 +14,6 @@ const secretKeys: ReadonlySet<string> = new Set([
 
 const urlKeys: ReadonlySet<string> = new Set(['url', 'uri', 'href', 'originalurl', 'requesturl'])
 
-/** Spelt as our own code spells them: what pino itself looks for at the top of a line and of a child's bindings. */
-export const commonSecretKeys: readonly string[] = [
-  ...['access_token', 'accessToken', 'refresh_token', 'token', 'ticket', 'appSecret', 'appsecret', 'secret'],
-  ...['encodingAESKey', 'key', 'hubKey', 'session', 'session_key', 'sessionKey', 'js_code', 'jsCode', 'password'],
-  ...['authorization', 'Authorization', 'cookie', 'Cookie', 'query'],
-]
-
 /** Objects nested deeper are not logged. A circle ends here too. */
 const deepest = 5
 

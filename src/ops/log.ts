@@ -1,16 +1,25 @@
-import { type Logger, pino } from 'pino'
+import { pino } from 'pino'
 import type { Secrets } from '../wechat/secrets.js'
 import { errorRecord } from './log-error.js'
 import { BlockOutput, type Output } from './log-output.js'
-import { censored, censorText, commonSecretKeys, fitToLog } from './log-redaction.js'
+import { censored, censorText, fitToLog } from './log-redaction.js'
+import { timeField } from './log-time.js'
 
 export interface LogOptions {
   readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent'
   /** Whatever it knows when a line is finished is taken out of that line. */
   readonly secrets: Pick<Secrets, 'redact'>
-  /** Takes one line at a time, with its `\n`. Default: stdout, written in blocks of 4096 characters, at least once a second. */
+  /** Takes one line at a time, with its `\n`. Default: stdout, written in blocks of 32 Ki characters, at least once a second. */
   readonly destination?: { write(line: string): void }
 }
+
+/**
+ * Writes a line: a record of what happened, or an error, and a sentence. Of pino only this much is used: its child loggers
+ * and message arguments would pass the redaction by key.
+ */
+export type WriteLine = (record: object, message?: string) => void
+
+export type Logger = Readonly<Record<'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal', WriteLine>>
 
 export interface Log {
   readonly log: Logger
@@ -27,10 +36,11 @@ export function createLog({ level, secrets, destination }: LogOptions): Log {
     {
       level,
       base: { name: 'wechat-hub' },
-      timestamp: pino.stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }), log: (record) => fitToLog(record) },
-      // formatters.log has been there by then, but not for the bindings of a child.
-      redact: { paths: [...commonSecretKeys], censor: censored },
+      timestamp: timeField,
+      formatters: {
+        level: (label) => ({ level: label }),
+        log: (record) => fitToLog(record),
+      },
       serializers: { err: (value: unknown) => (value instanceof Error ? errorRecord(value) : value) },
     },
     { write: (line: string) => output.write(withoutSecrets(line, secrets)) },

@@ -28,8 +28,8 @@ export class Metrics {
     labelNames: ['account', 'source'],
     registers: [this.#registry],
   })
-  /** By source and account: to look labels up by name costs more than to count. */
-  readonly #requestCounters = new Map<string, Counter.Internal>()
+  /** To look up labels costs more than to count. */
+  readonly #requestCounters = new Map<Account, Record<Source, Counter.Internal>>()
   readonly #reports = new Counter({
     name: 'wechat_hub_rejected_reports_total',
     help: 'Reports that WeChat refused a token. outcome: not-current, alive, dead, cannot-tell or just-probed',
@@ -64,13 +64,13 @@ export class Metrics {
   }
 
   tokenGiven(account: Account, source: Source): void {
-    const key = `${source} ${account.name}`
-    let counter = this.#requestCounters.get(key)
-    if (counter === undefined) {
-      counter = this.#requests.labels({ account: account.name, source })
-      this.#requestCounters.set(key, counter)
+    let counters = this.#requestCounters.get(account)
+    if (counters === undefined) {
+      const counterOf = (from: Source) => this.#requests.labels({ account: account.name, source: from })
+      counters = { memory: counterOf('memory'), store: counterOf('store'), wechat: counterOf('wechat') }
+      this.#requestCounters.set(account, counters)
     }
-    counter.inc()
+    counters[source].inc()
   }
 
   apiCalled(account: string, { path, outcome, ms }: ApiObservation): void {

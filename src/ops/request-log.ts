@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Context, Middleware } from 'koa'
-import type { Logger } from 'pino'
 import type { Clock } from '../wechat/clock.js'
+import type { Logger } from './log.js'
 
 /** What the request log reads of `ctx.state`, and what it puts there: `requestId`. */
 interface LoggedState {
@@ -26,10 +26,10 @@ export function requestLog(log: Pick<Logger, 'debug' | 'info' | 'error'>, clock:
     const state: LoggedState = ctx.state
     const requestId = requestIdOf(ctx)
     state.requestId = requestId
-    ctx.set('X-Request-Id', requestId)
+    ctx.res.setHeader('X-Request-Id', requestId)
     // Both are gone, or rewritten, by the time the line is written.
     const path = pathOf(ctx.req.url ?? '')
-    const remote = printable(ctx.ip, 64)
+    const remote = addressOf(ctx)
 
     ctx.res.once('close', () => {
       const { res } = ctx
@@ -67,9 +67,14 @@ function pathOf(target: string): string {
   return printable(path.startsWith('/') ? path : path.replace(/^[a-z]+:\/\/[^/]*/i, ''), longestPath)
 }
 
+/** Koa's `ctx.ip` reads `X-Forwarded-For`, which costs, even where it is not believed. */
+function addressOf(ctx: Context): string {
+  return ctx.app.proxy ? printable(ctx.ip, 64) : (ctx.req.socket.remoteAddress ?? '')
+}
+
 /** Cut, and with control characters (also those from 0x7f on, which terminals obey too) percent-encoded. */
 function printable(text: string, longest: number): string {
   const short = text.slice(0, longest)
-  if (!/[\p{Cc}\p{Zl}\p{Zp}]/u.test(short)) return short
+  if (/^[\x20-\x7e]*$/.test(short)) return short
   return short.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]/gu, encodeURIComponent).slice(0, longest)
 }

@@ -49,6 +49,8 @@ function formsOf(value: string): string[] {
   return [
     value,
     encodeURIComponent(value),
+    // As in a query that URLSearchParams wrote, a URL of ours for one.
+    new URLSearchParams({ '': value }).toString().slice(1),
     JSON.stringify(value).slice(1, -1),
     bytes.toString('base64').replace(/=+$/, ''),
     bytes.toString('base64url'),
