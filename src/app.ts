@@ -1,7 +1,7 @@
 import { StoredClientsError } from './access/stored-clients.js'
 import { ConfigError, loadConfig } from './config.js'
 import { listen } from './http/server.js'
-import { createHub, type Hub } from './hub.js'
+import { createHub } from './hub.js'
 
 /** sysexits' EX_CONFIG: something in the configuration has to be mended, a restart alone will not help. */
 const badConfiguration = 78
@@ -12,8 +12,11 @@ async function main(): Promise<void> {
   process.umask(0o077)
   const config = loadConfig()
   const hub = await createHub(config)
+  if (hub.firstKey !== undefined) {
+    tell('The first client key, with every scope. It is shown only now:', `  ${hub.firstKey}`)
+  }
   const server = await listen(hub.handler, config.server)
-  tellPeople(hub, server.port)
+  if (hub.sandboxUrl !== undefined) tellOfSandbox(hub.sandboxUrl, `http://localhost:${server.port}`)
   hub.log.log.info({ port: server.port, accounts: hub.accounts.all.map(({ name }) => name) }, 'listening')
 
   let ending = false
@@ -35,23 +38,19 @@ async function main(): Promise<void> {
   })
 }
 
-/** What only a person at the terminal needs, apart from the log: on stderr, and the key never again. */
-function tellPeople(hub: Hub, port: number): void {
-  const url = `http://localhost:${port}`
-  const lines: string[] = []
-  if (hub.sandboxUrl !== undefined) {
-    lines.push(
-      'No account is configured: the hub serves the account of its built-in sandbox.',
-      `  hub      ${url}`,
-      `  sandbox  ${hub.sandboxUrl}`,
-      `  try      curl ${url}/getAccessToken`,
-      'To serve your own account set WECHAT_APPID, WECHAT_APPSECRET and WECHAT_TOKEN.',
-    )
-  }
-  if (hub.firstKey !== undefined) {
-    lines.push('The first client key, with every scope. It is shown only now:', `  ${hub.firstKey}`)
-  }
-  if (lines.length > 0) process.stderr.write(`${lines.join('\n')}\n`)
+function tellOfSandbox(sandbox: string, hub: string): void {
+  tell(
+    'No account is configured: the hub serves the account of its built-in sandbox.',
+    `  hub      ${hub}`,
+    `  sandbox  ${sandbox}`,
+    `  try      curl ${hub}/getAccessToken`,
+    'To serve your own account set WECHAT_APPID, WECHAT_APPSECRET and WECHAT_TOKEN.',
+  )
+}
+
+/** What only a person at the terminal needs, apart from the log. */
+function tell(...lines: readonly string[]): void {
+  process.stderr.write(`${lines.join('\n')}\n`)
 }
 
 function explain(error: unknown): { text: string; code: number } {
@@ -67,6 +66,6 @@ function explain(error: unknown): { text: string; code: number } {
 
 main().catch((error: unknown) => {
   const { text, code } = explain(error)
-  process.stderr.write(`wechat-hub cannot start. ${text}\n`)
+  tell(`wechat-hub cannot start. ${text}`)
   process.exit(code)
 })

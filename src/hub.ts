@@ -59,8 +59,12 @@ export async function createHub(
   const secrets = new Secrets()
   const destination = logDestination === undefined ? {} : { destination: logDestination }
   const log = createLog({ level: config.log.level, secrets, ...destination })
-  const { clients, madeKey } = await openAccess(config, secrets)
   const sandbox = Object.keys(config.accounts).length === 0 ? await sandboxed(config, clock) : undefined
+  // Last of what can fail: a key that is made must get to the one who started the hub.
+  const { clients, madeKey } = await openAccess(config, secrets).catch(async (error: unknown) => {
+    await sandbox?.close()
+    throw error
+  })
 
   const metrics = new Metrics(() => accounts.all)
   const accounts = createAccounts(sandbox?.config ?? config, { clock, secrets, log: log.log, metrics })

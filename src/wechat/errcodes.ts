@@ -12,7 +12,8 @@ export interface ErrcodeEntry {
   readonly remedy?: string
 }
 
-const secretPage = 'mp.weixin.qq.com, Settings and Development > Basic Configuration (设置与开发 > 基本配置)'
+/** Where the console keeps these; until 2026 it was mp.weixin.qq.com, 设置与开发 > 基本配置. */
+const secretPage = '微信开发者平台 (developers.weixin.qq.com/platform), 基础信息 > 开发密钥'
 const confirm =
   'The administrator of the account must confirm the request that WeChat sent to their phone; the call then works.'
 

@@ -42,6 +42,17 @@ describe('a start without configuration', () => {
     expect(await readFile(join(app.folder, 'data/clients.json'), 'utf8')).not.toContain(key)
   })
 
+  it('shows the first client key though its port is in use, for the next start will not', async () => {
+    const { port, close } = await occupiedPort()
+    app.start({ PORT: String(port) })
+    expect(await app.ended()).toBe(1)
+    const key = /whk_\w+/.exec(app.stderr)?.[0] ?? ''
+    const url = await app.listening()
+    const headers = { authorization: `Bearer ${key}` }
+    expect((await fetch(`${url}/v1/default/access-token`, { headers })).status).toBe(200)
+    close()
+  })
+
   it('goes on with the stored token after a restart', async () => {
     const before: unknown = await (await fetch(`${await app.listening()}/getAccessToken`)).json()
     app.signal('SIGKILL')
@@ -99,17 +110,22 @@ describe('a start that cannot succeed', () => {
   })
 
   it('names the port that is in use', async () => {
-    const occupant = createServer()
-    const port = await new Promise<number>((resolve) => {
-      occupant.listen(0, '::', () => resolve(Object(occupant.address()).port))
-    })
+    const { port, close } = await occupiedPort()
     app.start({ ...account, PORT: String(port) })
     expect(await app.ended()).toBe(1)
     expect(app.stderr).toContain(`port ${port} is in use`)
-    occupant.close()
+    close()
   })
 })
 
 function identity() {
   return { appID: account.WECHAT_APPID, appSecret: account.WECHAT_APPSECRET, token: account.WECHAT_TOKEN }
+}
+
+async function occupiedPort(): Promise<{ port: number; close(): void }> {
+  const occupant = createServer()
+  const port = await new Promise<number>((resolve) => {
+    occupant.listen(0, '::', () => resolve(Object(occupant.address()).port))
+  })
+  return { port, close: () => occupant.close() }
 }

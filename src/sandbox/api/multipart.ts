@@ -46,7 +46,8 @@ function fileIn(form: BusboyInstance, request: IncomingMessage, field: string): 
     })
     form.once('error', missing)
     form.once('finish', missing)
-    request.once('close', missing)
+    // A request that is complete closes too, and perhaps before the form has been read to its end.
+    request.once('close', () => request.complete || missing())
     request.pipe(form)
   })
 }
