@@ -1,0 +1,157 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { Wechat } from '../../src/wechat/wechat.js'
+import { turn } from '../support/movable-clock.js'
+import { Scene } from '../support/scene.js'
+import { newSeed, seeded } from '../support/seeded.js'
+import { UnlockedStorage } from '../support/unlocked-storage.js'
+
+let scene: Scene
+let storage: UnlockedStorage
+
+beforeEach(async () => {
+  scene = await Scene.start()
+  storage = new UnlockedStorage()
+})
+
+afterEach(() => scene.close())
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await turn()
+}
+
+/** Both programs fetch at once; the answer to the first one's request is held back until the second one has saved. */
+async function race(slower: Wechat, faster: Wechat): Promise<{ slow: Promise<string> }> {
+  const before = scene.fetches
+  scene.sandbox.faults.add({ kind: 'slow', ms: 150, times: 1 })
+  const slow = slower.fetchAccessToken()
+  await until(() => scene.fetches > before)
+  await faster.fetchAccessToken()
+  return { slow }
+}
+
+function holdFirstSave(record: string): { reached: () => boolean; release: () => void } {
+  let release: () => void = () => undefined
+  const held = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  let reached = false
+  storage.beforeSave = async (name) => {
+    if (name !== record || reached) return
+    reached = true
+    await held
+  }
+  return { reached: () => reached, release: () => release() }
+}
+
+async function expectBothAlive(...wechats: readonly Wechat[]): Promise<void> {
+  await scene.pass(301)
+  for (const wechat of wechats) expect(scene.accepts(await wechat.fetchAccessToken())).toBe(true)
+}
+
+describe('two programs that fetch at once, since the lock was lost', () => {
+  it.each(['token', 'stable_token'] as const)('both end up with a living token of %s', async (endpoint) => {
+    const program = () => scene.wechat({ endpoint, storage: storage.view() })
+    const [one, two] = [program(), program()]
+    const { slow } = await race(one, two)
+    expect(scene.accepts(await slow)).toBe(true)
+    await expectBothAlive(one, two)
+    expect(scene.happened('died-early')).toEqual([])
+    expect(await one.fetchAccessToken()).toBe(await two.fetchAccessToken())
+  })
+
+  it('decide it by one more fetch, though the first try of that fails', async () => {
+    const [one, two] = [scene.wechat({ storage: storage.view() }), scene.wechat({ storage: storage.view() })]
+    const { slow } = await race(one, two)
+    scene.sandbox.faults.add({ kind: 'status', path: '/cgi-bin/token', times: 1 })
+    expect((await scene.ended(slow)).error).toBeUndefined()
+    await expectBothAlive(one, two)
+    expect(scene.fetches).toBe(4)
+  })
+
+  it('decide it though WeChat is down for ten minutes in between', async () => {
+    const [one, two] = [scene.wechat({ storage: storage.view() }), scene.wechat({ storage: storage.view() })]
+    const { slow } = await race(one, two)
+    scene.sandbox.faults.add({ kind: 'status', path: '/cgi-bin/token' })
+    await scene.ended(slow)
+    await scene.pass(600)
+    scene.sandbox.faults.clear()
+    await scene.pass(65)
+    await expectBothAlive(one, two)
+  })
+
+  it('decide it when a rejected token was replaced by both, without a second forced fetch', async () => {
+    const [one, two] = [scene.wechat({ storage: storage.view() }), scene.wechat({ storage: storage.view() })]
+    const first = await one.fetchAccessToken()
+    expect(await two.fetchAccessToken()).toBe(first)
+    scene.steal()
+    scene.sandbox.faults.add({ kind: 'slow', ms: 150, path: '/cgi-bin/token', times: 1 })
+    const before = scene.fetches
+    const slow = one.rejectAccessToken(first)
+    await until(() => scene.fetches > before)
+    const fast = await two.updateAccessToken()
+    expect(fast).not.toBe(first)
+    const settled = await scene.ended(slow)
+    expect(settled.error).toBeUndefined()
+    await expectBothAlive(one, two)
+  })
+
+  it('serve what they fetched, though the store refuses every save', async () => {
+    const stubborn = { ...storage.view(), save: () => Promise.resolve(false) }
+    const wechat = scene.wechat({ storage: stubborn })
+    for (let minute = 0; minute < 200; minute += 1) {
+      const { value } = await scene.ended(wechat.fetchAccessToken())
+      expect(scene.accepts(value ?? '')).toBe(true)
+      await scene.pass(60)
+    }
+    expect(scene.fetches).toBeLessThanOrEqual(420)
+  })
+
+  it('do not lose the count of versions when a save is held up', async () => {
+    const [one, two] = [scene.wechat({ storage: storage.view() }), scene.wechat({ storage: storage.view() })]
+    const hold = holdFirstSave('access_token')
+    const slow = one.fetchAccessToken()
+    await until(hold.reached)
+    await two.fetchAccessToken()
+    hold.release()
+    await slow
+    await expectBothAlive(one, two)
+    expect(scene.fetches).toBe(3)
+  })
+
+  it('trust no stored record, be it newer by several versions, when the slower one fetched last', async () => {
+    const [one, two] = [scene.wechat({ storage: storage.view() }), scene.wechat({ storage: storage.view() })]
+    // The first program has read the store, and has not asked WeChat yet.
+    const hold = holdFirstSave('fetches')
+    const slow = one.fetchAccessToken()
+    await until(hold.reached)
+    await two.fetchAccessToken()
+    await two.updateAccessToken()
+    hold.release()
+    await slow
+    await expectBothAlive(one, two)
+    expect(scene.fetches).toBe(4)
+  })
+
+  const seed = newSeed()
+
+  it(`for a day, with refreshes by hand and slow answers, always give out living tokens, seed ${seed}`, async () => {
+    const random = seeded(seed)
+    const wechats = [0, 1, 2].map(() => scene.wechat({ storage: storage.view(), random }))
+    for (let time = 0; time < 150; time += 1) {
+      if (random() < 0.5) scene.sandbox.faults.add({ kind: 'slow', ms: Math.floor(random() * 20), times: 1 })
+      const work = wechats.map((wechat) => {
+        const kind = random()
+        if (kind < 0.15) return wechat.updateAccessToken()
+        return kind < 0.3 ? wechat.rejectAccessToken('an-old-one') : wechat.fetchAccessToken()
+      })
+      for (const promise of work) scene.watch(promise)
+      await scene.pass(10)
+      for (const wechat of wechats) {
+        const { value } = await scene.ended(wechat.fetchAccessToken())
+        expect(scene.accepts(value ?? '')).toBe(true)
+      }
+      await scene.pass(random() * 1150)
+    }
+    expect(scene.happened('died-early')).toEqual([])
+  })
+})
