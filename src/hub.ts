@@ -84,7 +84,7 @@ export async function createHub(
   ]
   const router = createRouter(routes, guardFor)
   return {
-    handler: createApp(config, router, log.log, clock).callback(),
+    handler: createApp(config, router, log, clock).callback(),
     routes,
     router,
     accounts,
@@ -132,10 +132,10 @@ function createAccounts(
   return new Accounts(Object.entries(config.accounts).map(create))
 }
 
-function createApp(config: Config, router: Router, log: Log['log'], clock: Clock): Koa {
+function createApp(config: Config, router: Router, log: Log, clock: Clock): Koa {
   const app = new Koa({ proxy: config.server.trustProxy })
   const failed = (error: unknown, ctx?: Context) =>
-    log.error({ err: error, requestId: ctx?.state['requestId'] }, 'unexpected error')
+    log.log.error({ err: error, requestId: ctx?.state['requestId'] }, 'unexpected error')
   app.on('error', failed)
   app.use(requestLog(log, clock))
   app.use(answer(failed))

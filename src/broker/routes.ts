@@ -6,7 +6,7 @@ import type { Route, Who } from '../http/route.js'
 import { sendJson } from '../http/send-json.js'
 import type { Clock } from '../wechat/clock.js'
 import type { Held, Source } from '../wechat/held.js'
-import { givenAccessToken } from './access-token.js'
+import { GivenTexts } from './access-token.js'
 
 export interface BrokerOptions {
   readonly clock: Clock
@@ -25,9 +25,10 @@ export interface BrokerOptions {
 /** How back ends get the access_token, and say that WeChat refused it. */
 export function brokerRoutes(options: BrokerOptions): Route[] {
   const { clock, testEndpoint, standardAccount, accountOf, callerOf, given } = options
+  const texts = new GivenTexts(clock)
   const give = (ctx: Context, account: Account, held: Held) => {
     given(account, held.from)
-    sendJson(ctx, givenAccessToken(held, clock))
+    sendJson(ctx, texts.of(held))
   }
   const accessToken = async (ctx: Context) => {
     const account = accountOf(ctx)
@@ -41,7 +42,7 @@ export function brokerRoutes(options: BrokerOptions): Route[] {
         hint: 'Send {"access_token": "…"}: the token that WeChat refused.',
       })
     }
-    give(ctx, account, await account.wechat.accessToken.reject(access_token, callerOf(ctx)))
+    give(ctx, account, await account.wechat.accessToken.reject(access_token, callerOf(ctx), { patient: true }))
   }
   return [
     {

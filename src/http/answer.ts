@@ -1,5 +1,6 @@
 import type { Context, Next } from 'koa'
 import { WechatError } from '../wechat/errors.js'
+import { commonHeaders } from './common-headers.js'
 import { HttpError } from './error.js'
 
 interface Refusal {
@@ -18,17 +19,23 @@ interface Refusal {
  */
 export function answer(unexpected: (error: unknown, ctx: Context) => void) {
   return async function answerRequest(ctx: Context, next: Next): Promise<void> {
-    ctx.res.setHeader('Cache-Control', 'no-store')
-    ctx.res.setHeader('X-Content-Type-Options', 'nosniff')
     try {
       await next()
+      // What `sendJson` has sent is complete.
+      if (ctx.respond === false) return
       if (ctx.body == null) refuseUnrouted(ctx.status)
+      setCommonHeaders(ctx)
     } catch (error) {
       const refusal = refusalOf(error)
       if (refusal.status === 500) unexpected(error, ctx)
-      write(ctx, refusal)
+      if (!ctx.res.headersSent) write(ctx, refusal)
     }
   }
+}
+
+function setCommonHeaders(ctx: Context): void {
+  const headers = commonHeaders(ctx)
+  for (let i = 0; i + 1 < headers.length; i += 2) ctx.res.setHeader(headers[i] ?? '', headers[i + 1] ?? '')
 }
 
 /** What the router could not place has a status, but no body yet. */
@@ -43,6 +50,7 @@ function write(ctx: Context, refusal: Refusal): void {
   ctx.status = status
   ctx.type = 'json'
   ctx.set({ ...headers })
+  setCommonHeaders(ctx)
   if (retryAfter !== undefined) ctx.set('retry-after', String(retryAfter))
   ctx.body = { errcode, errmsg, ...(hint === undefined ? {} : { hint }), requestId: ctx.state['requestId'] }
 }

@@ -4,6 +4,7 @@ import { errorRecord } from './log-error.js'
 import { BlockOutput, type Output } from './log-output.js'
 import { censored, censorText, fitToLog } from './log-redaction.js'
 import { timeField } from './log-time.js'
+import { type RequestLine, requestLine } from './request-line.js'
 
 export interface LogOptions {
   readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent'
@@ -23,6 +24,8 @@ export type Logger = Readonly<Record<'trace' | 'debug' | 'info' | 'warn' | 'erro
 
 export interface Log {
   readonly log: Logger
+  /** Writes the line of a request. */
+  request(level: 'debug' | 'info' | 'error', line: RequestLine): void
   /** Writes out at once what is still held back. For the last moment before `process.exit`. */
   flush(): void
   /** Resolves when everything is written. A line logged later is written at once. */
@@ -32,6 +35,7 @@ export interface Log {
 /** The hub's log: JSON lines with `level` as a word, `time` in ISO 8601 and `name`, and without secrets (P6). */
 export function createLog({ level, secrets, destination }: LogOptions): Log {
   const output = destination === undefined ? new BlockOutput(1) : direct(destination)
+  const clean = (text: string) => secrets.redact(censorText(text))
   const log = pino(
     {
       level,
@@ -45,7 +49,14 @@ export function createLog({ level, secrets, destination }: LogOptions): Log {
     },
     { write: (line: string) => output.write(withoutSecrets(line, secrets)) },
   )
-  return { log, flush: () => output.flush(), close: () => output.close() }
+  const [debug, info, error] = [log.isLevelEnabled('debug'), log.isLevelEnabled('info'), log.isLevelEnabled('error')]
+  const enabled = { debug, info, error }
+  return {
+    log,
+    request: (level, line) => enabled[level] && output.write(requestLine(level, line, clean)),
+    flush: () => output.flush(),
+    close: () => output.close(),
+  }
 }
 
 function withoutSecrets(line: string, secrets: Pick<Secrets, 'redact'>): string {

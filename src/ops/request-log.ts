@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Context, Middleware } from 'koa'
 import type { Clock } from '../wechat/clock.js'
-import type { Logger } from './log.js'
+import type { Log } from './log.js'
 
 /** What the request log reads of `ctx.state`, and what it puts there: `requestId`. */
 interface LoggedState {
@@ -17,16 +17,15 @@ const probes: ReadonlySet<string> = new Set(['/healthz', '/readyz', '/metrics'])
 const clientClosedRequest = 499
 
 /**
- * Gives each request an id (`ctx.state.requestId`, `X-Request-Id`) and writes one line when its answer is sent or its
+ * Gives each request an id (`ctx.state.requestId`) and writes one line when its answer is sent or its
  * connection lost. To be the outermost middleware.
  */
-export function requestLog(log: Pick<Logger, 'debug' | 'info' | 'error'>, clock: Pick<Clock, 'monotonic'>): Middleware {
+export function requestLog(log: Pick<Log, 'request'>, clock: Pick<Clock, 'monotonic'>): Middleware {
   return function logRequest(ctx, next) {
     const start = clock.monotonic()
     const state: LoggedState = ctx.state
     const requestId = requestIdOf(ctx)
     state.requestId = requestId
-    ctx.res.setHeader('X-Request-Id', requestId)
     // Both are gone, or rewritten, by the time the line is written.
     const path = pathOf(ctx.req.url ?? '')
     const remote = addressOf(ctx)
@@ -35,20 +34,18 @@ export function requestLog(log: Pick<Logger, 'debug' | 'info' | 'error'>, clock:
       const { res } = ctx
       const aborted = !res.writableFinished
       const status = aborted && !res.headersSent ? clientClosedRequest : res.statusCode
-      const line = {
+      const level = probes.has(path) ? 'debug' : status >= 500 ? 'error' : 'info'
+      log.request(level, {
         requestId,
-        method: ctx.req.method,
+        method: ctx.req.method ?? '',
         path,
         status,
         ms: Math.round((clock.monotonic() - start) * 10) / 10,
         client: state.client?.name,
         account: state.account?.name,
         remote,
-        aborted: aborted || undefined,
-      }
-      if (probes.has(path)) log.debug(line, 'request')
-      else if (status >= 500) log.error(line, 'request')
-      else log.info(line, 'request')
+        aborted,
+      })
     })
     return next()
   }

@@ -68,7 +68,11 @@ export class CredentialRecord {
 
   /** Calls `changed` when another process may have saved. */
   watch(changed: () => void): void {
-    this.#unwatch ??= this.#storage.watch?.(this.#name, changed)
+    try {
+      this.#unwatch ??= this.#storage.watch?.(this.#name, changed)
+    } catch (error) {
+      this.#observe({ type: 'read-failed', error })
+    }
   }
 
   unwatch(): void {

@@ -4,9 +4,9 @@ import type { CredentialEvent, RefreshCause } from './credential-event.js'
 import type { CredentialOptions, CredentialState } from './credential-options.js'
 import { CredentialRecord } from './credential-record.js'
 import { CredentialUnavailable, WechatError } from './errors.js'
-import { asHeld, type Current, currentFromStore, type Held, leftOf, secondsLeft } from './held.js'
-import { Inquest } from './inquest.js'
+import { asHeld, type Current, currentFromStore, type Held, leftOf, type Source, secondsLeft } from './held.js'
 import type { Stored } from './record.js'
+import { RejectionReports } from './rejection-reports.js'
 import { SingleFlight } from './single-flight.js'
 import { endlessLease, type Lease } from './storage.js'
 
@@ -30,10 +30,10 @@ export class Credential {
   readonly #clock: Clock
   readonly #record: CredentialRecord
   readonly #backoff: Backoff
-  readonly #inquest: Inquest
+  readonly #reports: RejectionReports
   readonly #loading = new SingleFlight<void>()
   readonly #refreshing = new SingleFlight<Held>()
-  readonly #pursuing = new SingleFlight<Held>()
+  readonly #refreshingPatiently = new SingleFlight<Held>()
 
   #current: Current | undefined
   /** Until then, by the wall clock, `#fresh` is given out without a further look. */
@@ -56,11 +56,11 @@ export class Credential {
     this.#clock = options.clock
     this.#record = new CredentialRecord(options)
     this.#backoff = new Backoff(options.clock, options.random)
-    this.#inquest = new Inquest({
+    this.#reports = new RejectionReports({
       ...options,
       current: () => this.#current,
-      lookAgain: () => this.#followStore(),
-      bury: (current) => this.#adopt({ ...current, rejected: true }),
+      followStore: () => this.#followStore(),
+      markRejected: (current) => this.#adopt({ ...current, rejected: true }),
     })
   }
 
@@ -92,14 +92,14 @@ export class Credential {
 
   /**
    * Takes a report that WeChat refused `value`, and answers a living one. Only if it is the current value, and WeChat
-   * refuses it when asked, is it replaced. `noticedBy` names the reporter, for people. `patient`: see `Inquest`.
+   * refuses it when asked, is it replaced. `noticedBy` names the reporter, for people. `patient`: see `RejectionReports`.
    *
    * @throws {CredentialUnavailable} as `get` does.
    */
   reject(value: string, noticedBy: string, options: { patient?: boolean } = {}): Promise<Held> {
     return this.#inTime(async () => {
       await this.#load()
-      if (this.#current !== undefined) await this.#inquest.hold(value, noticedBy, options.patient ?? false)
+      if (this.#current !== undefined) await this.#reports.examine(value, noticedBy, options.patient ?? false)
       return this.get()
     })
   }
@@ -110,7 +110,7 @@ export class Credential {
       asked: this.#asked,
       secondsLeft: current === undefined || current.rejected ? 0 : secondsLeft(current, this.#clock),
       failure: this.#backoff.error,
-      refreshing: this.#refreshing.running || this.#inquest.running,
+      refreshing: this.#refreshing.running || this.#reports.running,
     }
   }
 
@@ -119,22 +119,29 @@ export class Credential {
     this.#stopped = true
     this.#cancelTick?.()
     this.#record.unwatch()
-    await this.#inquest.idle()
+    await this.#reports.idle()
     await this.#refreshing.idle()
     await this.#record.saveAgain()
   }
 
-  async #obtain(): Promise<Held> {
-    const from = this.#current === undefined ? 'store' : 'memory'
-    await this.#load()
+  #obtain(): Promise<Held> {
+    if (this.#current !== undefined) return this.#give('memory')
+    return this.#inTime(async () => {
+      await this.#load()
+      return this.#give('store')
+    })
+  }
+
+  async #give(from: Source): Promise<Held> {
     const current = this.#current
-    if (current === undefined || !this.#isServable(current)) return this.#pursuing.run(() => this.#pursue())
+    if (current === undefined || !this.#isServable(current))
+      return this.#refreshingPatiently.run(() => this.#refreshPatiently())
     if (this.#isDue(current)) this.#refreshInBackground()
     return asHeld(current, from)
   }
 
   /** Refreshes until there is a value to give, the old one must do, or the callers' patience ends. */
-  #pursue(): Promise<Held> {
+  #refreshPatiently(): Promise<Held> {
     const giveUpAt = this.#clock.monotonic() + patience
     return this.#inTime(async () => {
       for (;;) {
@@ -211,6 +218,7 @@ export class Credential {
   }
 
   #refresh(cause: RefreshCause): Promise<Held> {
+    if (this.#stopped) return Promise.reject(closed())
     const { error, retryIn } = this.#backoff
     if (error !== undefined && retryIn > 0) return Promise.reject(error)
     return this.#refreshing.run(() => this.#attempt(cause))
@@ -227,6 +235,8 @@ export class Credential {
     } catch (thrown) {
       const error = asWechatError(thrown)
       this.#backoff.failed(error)
+      // A change of the store that came during the attempt was left to it.
+      void this.#followStore()
       const retryAfter = Math.ceil(this.#backoff.retryIn / 1000)
       this.#observe({ type: 'refresh-failed', cause, error, retryAfter, servingOld: this.#living() !== undefined })
       throw error
@@ -372,6 +382,8 @@ export class Credential {
 
   async #tick(): Promise<void> {
     if (!(await this.#record.saveAgain())) this.#contested = this.#options.exclusive
+    // Not every file system tells of changes: what another process stored is found here at the latest.
+    void this.#followStore()
     this.#freshen()
     if (this.#neededIn() === 0 && this.#backoff.retryIn === 0) this.#refreshInBackground()
     else this.#schedule()
@@ -385,6 +397,10 @@ export class Credential {
 function asWechatError(error: unknown): WechatError {
   if (error instanceof WechatError) return error
   return new WechatError('STORE_FAILED', 'the store failed', { kind: 'transient', cause: error })
+}
+
+function closed(): WechatError {
+  return new WechatError('UNAVAILABLE', 'it was closed', { kind: 'permanent' })
 }
 
 function tooSlow(): WechatError {

@@ -1,9 +1,11 @@
 import { type Answer, Api, type ApiCall, withoutQuery } from './api.js'
+import { storageOf } from './callback-storage.js'
+import { checkOptions } from './check-options.js'
 import { systemClock } from './clock.js'
 import { Credential } from './credential.js'
 import { isTokenDead } from './errors.js'
 import { Governor } from './governor.js'
-import { type AccessTokenRecord, checkOptions, storageOf, type WechatOptions } from './options.js'
+import type { AccessTokenRecord, WechatOptions } from './options.js'
 import { readRecord } from './record.js'
 import { Secrets } from './secrets.js'
 import { isSigned } from './signature.js'
@@ -45,7 +47,7 @@ export class Wechat {
       secrets,
       ...(options.apiDomain === undefined ? {} : { apiDomain: options.apiDomain }),
       ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
-      ...(options.onCall === undefined ? {} : { observe: options.onCall }),
+      ...(options.onCall === undefined ? {} : { observe: shielded(options.onCall) }),
     })
     const storage = storageOf(options)
     this.governor = new Governor({ clock, storage, limits: limitsOf(endpoint, options.dailyTokens ?? 2000) })
@@ -66,7 +68,7 @@ export class Wechat {
       clock,
       random: options.random ?? Math.random,
       learn: (token) => secrets.rotate(`${appID} access_token`, token),
-      observe: onEvent ?? (() => undefined),
+      observe: onEvent === undefined ? () => undefined : shielded(onEvent),
     })
   }
 
@@ -106,7 +108,7 @@ export class Wechat {
    * and WeChat, when asked, refuses it. `noticedBy` names the reporter, for people.
    */
   async rejectAccessToken(token: string, noticedBy = 'a report'): Promise<string> {
-    return (await this.accessToken.reject(token, noticedBy)).value
+    return (await this.accessToken.reject(token, noticedBy, { patient: true })).value
   }
 
   /**
@@ -153,4 +155,15 @@ export class Wechat {
 function listOf(value: string | readonly string[] | undefined): readonly string[] {
   if (value === undefined) return []
   return typeof value === 'string' ? [value] : value
+}
+
+/** An observer that fails must not turn what it observes into a failure: it is told as a warning of the process. */
+function shielded<T>(observe: (observed: T) => void): (observed: T) => void {
+  return (observed) => {
+    try {
+      observe(observed)
+    } catch (error) {
+      process.emitWarning(error instanceof Error ? error : String(error))
+    }
+  }
 }

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect } from 'node:net'
 import Koa, { type Middleware } from 'koa'
 import { afterEach, describe, expect, it } from 'vitest'
+import { answer } from '../../src/http/answer.js'
 import { createLog } from '../../src/ops/log.js'
 import { requestLog } from '../../src/ops/request-log.js'
 import { Secrets } from '../../src/wechat/secrets.js'
@@ -22,10 +23,11 @@ async function serve(handle: Middleware, { proxy = false } = {}) {
       told()
     },
   }
-  const { log } = createLog({ level: 'debug', secrets: new Secrets(), destination })
+  const log = createLog({ level: 'debug', secrets: new Secrets(), destination })
   const app = new Koa({ proxy })
   app.silent = true
   app.use(requestLog(log, clock))
+  app.use(answer(() => undefined))
   app.use(handle)
   const server = app.listen(0, '127.0.0.1')
   ends.push(() => {

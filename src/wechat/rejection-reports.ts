@@ -6,24 +6,24 @@ import { SingleFlight } from './single-flight.js'
 /** WeChat is asked at most this often whether a value is dead, in ms. */
 const probeGap = 5_000
 
-export interface InquestOptions {
+export interface RejectionReportsOptions {
   readonly clock: Clock
   probe(value: string): Promise<boolean>
   readonly observe: (event: CredentialEvent) => void
   current(): Current | undefined
   /** Takes a newer value if another process has stored one. */
-  lookAgain(): Promise<void>
+  followStore(): Promise<void>
   /** Marks a value as dead before its time. */
-  bury(current: Current): void
+  markRejected(current: Current): void
 }
 
 /** Finds out whether a value that somebody reports as refused is dead, and whether it died before its time (P5, P11). */
-export class Inquest {
-  readonly #options: InquestOptions
+export class RejectionReports {
+  readonly #options: RejectionReportsOptions
   readonly #probing = new SingleFlight<void>()
   #probedAt = Number.NEGATIVE_INFINITY
 
-  constructor(options: InquestOptions) {
+  constructor(options: RejectionReportsOptions) {
     this.#options = options
   }
 
@@ -36,12 +36,12 @@ export class Inquest {
   }
 
   /**
-   * Looks into a report; afterwards a dead value is buried. WeChat is asked at most once in 5 s: a report that comes sooner
+   * Looks into a report; afterwards a dead value is marked as such. WeChat is asked at most once in 5 s: a report that comes sooner
    * is answered by the last probe, unless the reporter is `patient` (it saw WeChat refuse the value) and waits.
    */
-  async hold(value: string, noticedBy: string, patient: boolean): Promise<void> {
+  async examine(value: string, noticedBy: string, patient: boolean): Promise<void> {
     if (this.#isSettled(value)) return
-    await this.#options.lookAgain()
+    await this.#options.followStore()
     if (this.#isSettled(value)) return
     while (this.#probeableIn > 0 && !this.#probing.running) {
       if (!patient) return this.#report('just-probed')
@@ -71,7 +71,7 @@ export class Inquest {
     this.#report('dead')
     const current = this.#options.current()
     if (current?.value !== value) return
-    this.#options.bury(current)
+    this.#options.markRejected(current)
     const left = secondsLeft(current, this.#options.clock)
     const age = current.lifetime === undefined ? undefined : Math.round(current.lifetime / 1000) - left
     if (left > 0) this.#options.observe({ type: 'died-early', noticedBy, age, secondsLeft: left })

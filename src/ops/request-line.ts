@@ -1,0 +1,29 @@
+import { timeField } from './log-time.js'
+
+/** What is told of a request. */
+export interface RequestLine {
+  readonly requestId: string
+  readonly method: string
+  /** Without its query. */
+  readonly path: string
+  readonly status: number
+  readonly ms: number
+  /** Names, where they are known. */
+  readonly client: string | undefined
+  readonly account: string | undefined
+  readonly remote: string
+  readonly aborted: boolean
+}
+
+/**
+ * The log line of a request, as pino would write it. There is one for each request, so it is made without pino, which must
+ * be ready for any record; and `clean`, which takes out secrets, looks only at what callers can choose, which is short.
+ */
+export function requestLine(level: string, line: RequestLine, clean: (text: string) => string): string {
+  const client = line.client === undefined ? '' : `,"client":${JSON.stringify(line.client)}`
+  const account = line.account === undefined ? '' : `,"account":${JSON.stringify(line.account)}`
+  const aborted = line.aborted ? ',"aborted":true' : ''
+  const id = `"requestId":"${clean(line.requestId)}","method":"${line.method}","path":${JSON.stringify(clean(line.path))}`
+  const outcome = `"status":${line.status},"ms":${line.ms}${client}${account},"remote":${JSON.stringify(clean(line.remote))}`
+  return `{"level":"${level}"${timeField()},"name":"wechat-hub",${id},${outcome}${aborted},"msg":"request"}\n`
+}
