@@ -1,0 +1,61 @@
+import { writeFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { type Build, build } from './build.js'
+import { Child } from './child.js'
+import type { Figure } from './figure.js'
+import { httpCost } from './http-cost.js'
+import { idleMemory } from './idle-memory.js'
+import { inProcess } from './in-process.js'
+import { machine } from './machine.js'
+import { start } from './start.js'
+import { table } from './table.js'
+import { removeTemporaryFolders } from './temporary.js'
+
+/** `npm run bench -- [--json FILE]`. Exits with 0 unless something could not be measured. */
+const { values: options } = parseArgs({ options: { json: { type: 'string' } } })
+
+const longestRun = 240_000
+const measurements: Readonly<Record<string, (build: Build) => Promise<Figure | Figure[]>>> = {
+  'access-token over HTTP': httpCost,
+  'fetchAccessToken in process': inProcess,
+  start,
+  'idle memory': idleMemory,
+}
+
+async function main(): Promise<void> {
+  const place = machine()
+  process.stdout.write(`Node ${place.node}, ${place.cores} cores of ${place.cpu}, load ${place.load.toFixed(2)}\n`)
+  const built = await build()
+  const figures: Figure[] = []
+  const failures: Record<string, string> = {}
+  for (const [name, measure] of Object.entries(measurements)) {
+    try {
+      process.stderr.write(`measuring ${name}\n`)
+      figures.push(...[await measure(built)].flat())
+    } catch (error) {
+      failures[name] = error instanceof Error ? error.message : String(error)
+    }
+  }
+  process.stdout.write(table(figures))
+  for (const [name, reason] of Object.entries(failures)) {
+    process.stdout.write(`${name} could not be measured: ${reason}\n`)
+    process.exitCode = 1
+  }
+  if (options.json !== undefined) {
+    writeFileSync(options.json, `${JSON.stringify({ machine: place, figures, failures }, null, 2)}\n`)
+  }
+}
+
+function fail(reason: string): never {
+  process.stderr.write(`${reason}\n`)
+  process.exit(1)
+}
+
+process.once('exit', () => {
+  Child.killAll()
+  removeTemporaryFolders()
+})
+process.once('SIGINT', () => process.exit(130))
+process.once('SIGTERM', () => process.exit(143))
+setTimeout(() => fail(`The benchmark took more than ${longestRun / 1000} s`), longestRun).unref()
+await main().catch((error: unknown) => fail(String(error instanceof Error ? error.message : error)))
