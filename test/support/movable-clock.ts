@@ -29,14 +29,14 @@ export class MovableClock implements Clock {
     return () => this.#timers.delete(timer)
   }
 
-  /** Moves both clocks on by `ms`, stopping at each timer; `settled` is awaited after each, so that real I/O can end. */
+  /** Moves both clocks on by `ms`, stopping where timers are due; `settled` is awaited then, so that real I/O can end. */
   async advance(ms: number, settled: () => Promise<void> = turn): Promise<void> {
     const end = this.#monotonic + ms
     await settled()
-    for (let timer = this.#next(end); timer !== undefined; timer = this.#next(end)) {
-      this.#step(Math.max(0, timer.at - this.#monotonic))
-      this.#timers.delete(timer)
-      timer.work()
+    for (let due = this.#due(end); due.length > 0; due = this.#due(end)) {
+      this.#step(Math.max(0, (due[0]?.at ?? 0) - this.#monotonic))
+      // One that an earlier one calls off does not fire.
+      for (const timer of due) if (this.#timers.delete(timer)) timer.work()
       await settled()
     }
     this.#step(end - this.#monotonic)
@@ -57,8 +57,10 @@ export class MovableClock implements Clock {
     this.#monotonic += ms
   }
 
-  #next(end: number): Timer | undefined {
-    return [...this.#timers].filter((timer) => timer.at <= end).sort((a, b) => a.at - b.at)[0]
+  /** The timers of the next instant at which there are any, in the order in which they were set. */
+  #due(end: number): Timer[] {
+    const instant = [...this.#timers].reduce((least, { at }) => Math.min(least, at), Number.POSITIVE_INFINITY)
+    return instant > end ? [] : [...this.#timers].filter(({ at }) => at === instant)
   }
 }
 

@@ -1,0 +1,143 @@
+import { join } from 'node:path'
+import { afterAll, describe, type ExpectStatic, it } from 'vitest'
+import { Sandbox } from '../../src/sandbox/sandbox.js'
+import { fileStore } from '../../src/stores/file.js'
+import type { TokenEndpointName } from '../../src/wechat/token-endpoint.js'
+import { Child } from '../support/child.js'
+import type { WechatCommands } from '../support/child-wechat.js'
+import { removeFolder, temporaryFolder } from '../support/temporary-folder.js'
+
+const identity = { appID: 'wx0123456789abcdef', appSecret: '0123456789abcdef0123456789abcdef' }
+const { appID } = identity
+const endpoints: TokenEndpointName[] = ['token', 'stable_token']
+const root = temporaryFolder()
+
+afterAll(async () => {
+  await Child.killAll()
+  removeFolder(root)
+})
+
+/** A folder that programs share, and their WeChat. */
+class Company {
+  readonly sandbox = new Sandbox({ accounts: [identity] })
+  readonly #folder: string
+  readonly #endpoint: TokenEndpointName
+  readonly #programs: Child<WechatCommands>[] = []
+  #apiDomain = ''
+
+  constructor(name: string, endpoint: TokenEndpointName) {
+    this.#folder = join(root, `${name}-${endpoint}`)
+    this.#endpoint = endpoint
+  }
+
+  async open(): Promise<void> {
+    this.#apiDomain = await this.sandbox.listen()
+  }
+
+  async start(): Promise<Child<WechatCommands>> {
+    const settings = { folder: this.#folder, apiDomain: this.#apiDomain, endpoint: this.#endpoint, ...identity }
+    const program = await Child.start<WechatCommands>('child-wechat', settings)
+    this.#programs.push(program)
+    return program
+  }
+
+  get fetches(): number {
+    return this.sandbox.requests.count(`/cgi-bin/${this.#endpoint}`)
+  }
+
+  /** The token that WeChat gave last. */
+  get newest(): string | undefined {
+    return this.sandbox.tokens.current(appID, this.#endpoint)?.access_token
+  }
+
+  /** Whether each program gives WeChat's newest token. */
+  async isOfOneMind(): Promise<boolean> {
+    const given = await Promise.all(this.#programs.map((program) => program.ask('get', 1)))
+    return given.every(([held]) => held !== undefined && held.value === this.newest)
+  }
+
+  /** The token in the folder. */
+  async stored(): Promise<unknown> {
+    return JSON.parse(String(await fileStore(this.#folder).account(appID).read('access_token'))).access_token
+  }
+
+  /** WeChat's newest token is in the folder and in every program, and outlives the change-over from any other. */
+  async expectRightInTheEnd(expect: ExpectStatic): Promise<void> {
+    // Those that have another one are told within a second; one whose refresh failed tries again.
+    await expect.poll(() => this.isOfOneMind(), { timeout: 20_000 }).toBe(true)
+    const { fetches, newest } = this
+    expect(await this.stored()).toBe(newest)
+    this.sandbox.clock.advance(301)
+    expect(this.newest).toBe(newest)
+    expect(await this.isOfOneMind()).toBe(true)
+    expect(await (await this.start()).ask('get', 1)).toMatchObject([{ value: newest, from: 'store' }])
+    expect(this.fetches).toBe(fetches)
+    await this.sandbox.close()
+  }
+}
+
+// At once: each waits for a lease to run out.
+describe.concurrent.each(endpoints)('the holder of the lock is frozen past its lease, %s (P1)', (endpoint) => {
+  /** Another program has refreshed by the end of this: it waited for the lease. */
+  async function refreshMeanwhile(company: Company): Promise<void> {
+    const other = await company.start()
+    await other.ask('get', 10)
+  }
+
+  it('while WeChat does not answer: two upstream calls, and the newest token for all', async ({ expect }) => {
+    const company = new Company('unanswered', endpoint)
+    await company.open()
+    company.sandbox.faults.add({ kind: 'slow', path: `/cgi-bin/${endpoint}`, times: 1, ms: 600_000 })
+    const holder = await company.start()
+    const asked = holder.ask('get', 10).catch(() => undefined)
+    await expect.poll(() => company.newest, { interval: 5 }).toBeDefined()
+    holder.signal('SIGSTOP')
+    await refreshMeanwhile(company)
+    holder.signal('SIGCONT')
+    await asked
+    await company.expectRightInTheEnd(expect)
+    expect(company.fetches).toBe(2)
+  })
+
+  it('while the answer comes: two upstream calls and at most one for certainty, and the newest token for all', async ({
+    expect,
+  }) => {
+    const company = new Company('answered', endpoint)
+    await company.open()
+    company.sandbox.faults.add({ kind: 'slow', path: `/cgi-bin/${endpoint}`, times: 1, ms: 1000 })
+    const holder = await company.start()
+    const asked = holder.ask('get', 10).catch(() => undefined)
+    await expect.poll(() => company.newest, { interval: 5 }).toBeDefined()
+    holder.signal('SIGSTOP')
+    await refreshMeanwhile(company)
+    holder.signal('SIGCONT')
+    await asked
+    await company.expectRightInTheEnd(expect)
+    expect([2, 3]).toContain(company.fetches)
+  })
+
+  it('before it asks WeChat: it asks when it goes on, learns that it was overtaken, and all get the newest token', async ({
+    expect,
+  }) => {
+    const company = new Company('unasked', endpoint)
+    await company.open()
+    const holder = await company.start()
+    await holder.ask('stopBeforeFetch')
+    const stopped = holder.news('about to fetch')
+    const asked = holder.ask('get', 10).catch(() => undefined)
+    await stopped
+    holder.signal('SIGSTOP')
+    await refreshMeanwhile(company)
+    expect(company.fetches).toBe(1)
+    const events: unknown[] = []
+    holder.hear('event', (event) => events.push(event))
+    holder.signal('SIGCONT')
+    await holder.ask('goOn')
+    await asked
+    await company.expectRightInTheEnd(expect)
+    // By `token` its fetch has ended the other's token, and only a further one decides whose is the last.
+    expect(company.fetches).toBe(endpoint === 'token' ? 3 : 2)
+    expect(company.sandbox.requests.inFlight.most(appID)).toBe(1)
+    expect(events).toContain('refreshed: cold')
+  })
+})
