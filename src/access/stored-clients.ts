@@ -1,8 +1,8 @@
-import { randomBytes } from 'node:crypto'
-import { link, mkdir, open, readFile, rename, rm } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import type { Scope } from '../http/route.js'
+import { createAtomically } from '../stores/write-atomically.js'
 import type { Client } from './client.js'
 import { hashKey, makeKey } from './key.js'
 import { isScope } from './scope.js'
@@ -59,7 +59,7 @@ export async function firstKey({ dataDir, existing }: FirstKeyOptions): Promise<
   const key = makeKey()
   const clients: Client[] = [{ name: 'first', keyHashes: [hashKey(key)], accounts: ['*'], scopes: ['admin'] }]
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
-  if (await create(file, dataDir, `${JSON.stringify({ clients }, null, 2)}\n`)) return { clients, key }
+  if (await createAtomically(file, `${JSON.stringify({ clients }, null, 2)}\n`)) return { clients, key }
   // Another process, started at the same instant, was first: its key is the one.
   return { clients: (await read(file)) ?? [] }
 }
@@ -82,45 +82,6 @@ async function read(file: string): Promise<readonly Client[] | undefined> {
   if (parsed.success) return parsed.data.clients
   const places = new Set(parsed.error.issues.map((issue) => issue.path.join('.') || 'the whole file'))
   throw new StoredClientsError(file, `it is damaged at ${[...places].join(', ')}`)
-}
-
-/** Writes the file whole and on disk, or not at all. Answers false, and changes nothing, if there is one by now. */
-async function create(file: string, folder: string, text: string): Promise<boolean> {
-  const temporary = `${file}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`
-  try {
-    const handle = await open(temporary, 'wx', 0o600)
-    try {
-      await handle.writeFile(text)
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
-    if (!(await putInPlace(temporary, file))) return false
-  } finally {
-    await rm(temporary, { force: true })
-  }
-  await syncFolder(folder)
-  return true
-}
-
-/** A hard link, unlike a rename, never replaces a file. Where there are none (FAT, some network folders), a rename. */
-async function putInPlace(temporary: string, file: string): Promise<boolean> {
-  try {
-    await link(temporary, file)
-  } catch (error) {
-    if (codeOf(error) === 'EEXIST') return false
-    await rename(temporary, file)
-  }
-  return true
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
 }
 
 function codeOf(error: unknown): string {

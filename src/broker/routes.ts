@@ -42,7 +42,7 @@ export function brokerRoutes(options: BrokerOptions): Route[] {
         hint: 'Send {"access_token": "…"}: the token that WeChat refused.',
       })
     }
-    give(ctx, account, await account.wechat.accessToken.reject(access_token, callerOf(ctx), { patient: true }))
+    give(ctx, account, await account.wechat.accessToken.reject(access_token, callerOf(ctx)))
   }
   return [
     {

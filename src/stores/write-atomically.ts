@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { renameSync } from 'node:fs'
-import { open, unlink } from 'node:fs/promises'
+import { link, open, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 /** How the unfinished files of this module end. One that is older than a minute was left by a process that died. */
@@ -15,18 +15,41 @@ export const unfinishedEnding = '.tmp'
  * @throws what the file system throws; the old file is untouched then.
  */
 export async function writeAtomically(path: string, text: string, mayReplace = () => true): Promise<boolean> {
+  return finish(path, text, async (unfinished) => {
+    // Not async: nothing of this process comes between the question and the rename.
+    if (!mayReplace()) return false
+    renameSync(unfinished, path)
+    return true
+  })
+}
+
+/**
+ * As `writeAtomically`, but never over a file that is there.
+ *
+ * @returns whether the file was written; false: there is one by now.
+ */
+export async function createAtomically(path: string, text: string): Promise<boolean> {
+  return finish(path, text, async (unfinished) => {
+    try {
+      await link(unfinished, path)
+      return true
+    } catch (error) {
+      if (codeOf(error) === 'EEXIST') return false
+      // No hard links here (FAT, some network folders).
+      renameSync(unfinished, path)
+      return true
+    }
+  })
+}
+
+/** Writes the text beside its place; `place` puts it there, or answers that it did not. What is left beside goes. */
+async function finish(path: string, text: string, place: (unfinished: string) => Promise<boolean>): Promise<boolean> {
   const unfinished = `${path}.${process.pid}-${randomBytes(6).toString('hex')}${unfinishedEnding}`
   try {
     await writeThrough(unfinished, text)
-    // Not async: nothing of this process comes between the question and the rename.
-    if (!mayReplace()) {
-      await unlink(unfinished)
-      return false
-    }
-    renameSync(unfinished, path)
-  } catch (error) {
-    await unlink(unfinished).catch(() => undefined)
-    throw error
+    if (!(await place(unfinished))) return false
+  } finally {
+    await rm(unfinished, { force: true })
   }
   await syncFolder(dirname(path))
   return true
@@ -49,4 +72,8 @@ async function syncFolder(path: string): Promise<void> {
   } finally {
     await folder.close()
   }
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined
 }

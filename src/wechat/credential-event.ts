@@ -29,7 +29,7 @@ export type CredentialEvent =
       readonly secondsLeft: number
     }
   /** Somebody reported a value as refused: it was not the current one, or WeChat was asked. */
-  | { readonly type: 'reported'; readonly outcome: 'not-current' | 'alive' | 'dead' | 'cannot-tell' | 'just-probed' }
+  | { readonly type: 'reported'; readonly outcome: 'not-current' | 'alive' | 'dead' | 'cannot-tell' }
   | { readonly type: 'save-failed'; readonly error: unknown }
   /** The storage gave no lock; the refresh went on without. */
   | { readonly type: 'lock-failed'; readonly error: unknown }

@@ -92,14 +92,14 @@ export class Credential {
 
   /**
    * Takes a report that WeChat refused `value`, and answers a living one. Only if it is the current value, and WeChat
-   * refuses it when asked, is it replaced. `noticedBy` names the reporter, for people. `patient`: see `RejectionReports`.
+   * refuses it when asked, is it replaced. `noticedBy` names the reporter, for people.
    *
    * @throws {CredentialUnavailable} as `get` does.
    */
-  reject(value: string, noticedBy: string, options: { patient?: boolean } = {}): Promise<Held> {
+  reject(value: string, noticedBy: string): Promise<Held> {
     return this.#inTime(async () => {
       await this.#load()
-      if (this.#current !== undefined) await this.#reports.examine(value, noticedBy, options.patient ?? false)
+      if (this.#current !== undefined) await this.#reports.examine(value, noticedBy)
       return this.get()
     })
   }

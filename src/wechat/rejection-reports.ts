@@ -36,15 +36,14 @@ export class RejectionReports {
   }
 
   /**
-   * Looks into a report; afterwards a dead value is marked as such. WeChat is asked at most once in 5 s: a report that comes sooner
-   * is answered by the last probe, unless the reporter is `patient` (it saw WeChat refuse the value) and waits.
+   * Looks into a report; afterwards a dead value is marked as such. WeChat is asked at most once in 5 s: a report that comes
+   * sooner waits.
    */
-  async examine(value: string, noticedBy: string, patient: boolean): Promise<void> {
+  async examine(value: string, noticedBy: string): Promise<void> {
     if (this.#isSettled(value)) return
     await this.#options.followStore()
     if (this.#isSettled(value)) return
     while (this.#probeableIn > 0 && !this.#probing.running) {
-      if (!patient) return this.#report('just-probed')
       await pause(this.#options.clock, this.#probeableIn)
       if (this.#isSettled(value)) return
     }

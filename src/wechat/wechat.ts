@@ -108,7 +108,7 @@ export class Wechat {
    * and WeChat, when asked, refuses it. `noticedBy` names the reporter, for people.
    */
   async rejectAccessToken(token: string, noticedBy = 'a report'): Promise<string> {
-    return (await this.accessToken.reject(token, noticedBy, { patient: true })).value
+    return (await this.accessToken.reject(token, noticedBy)).value
   }
 
   /**
@@ -124,7 +124,7 @@ export class Wechat {
       return await this.#callWith(token, path, call)
     } catch (error) {
       if (!isTokenDead(error)) throw error
-      const { value } = await this.accessToken.reject(token, `a call of ${withoutQuery(path)}`, { patient: true })
+      const { value } = await this.accessToken.reject(token, `a call of ${withoutQuery(path)}`)
       if (value === token) throw error
       return this.#callWith(value, path, call)
     }

@@ -146,19 +146,6 @@ describe('reports of a rejected token (P5)', () => {
     expect(scene.fetches).toBe(2)
   })
 
-  it('are answered at once by the last probe when the reporter is not patient', async () => {
-    const wechat = scene.wechat()
-    const first = await wechat.fetchAccessToken()
-    await wechat.accessToken.reject(first, 'a test')
-    scene.steal()
-    await scene.pass(4.999)
-    expect(await wechat.accessToken.reject(first, 'a test')).toMatchObject({ value: first })
-    expect(scene.probes).toBe(1)
-    await scene.pass(0.001)
-    expect(await wechat.accessToken.reject(first, 'a test')).not.toMatchObject({ value: first })
-    expect(scene.probes).toBe(2)
-  })
-
   it('are tried again at the pace of the backoff when the fetch of the next token fails', async () => {
     const wechat = scene.wechat()
     const first = await wechat.fetchAccessToken()
