@@ -6,6 +6,9 @@ import { createHub } from './hub.js'
 /** sysexits' EX_CONFIG: something in the configuration has to be mended, a restart alone will not help. */
 const badConfiguration = 78
 
+/** After the signal to end, what is still in flight then is given up, in ms: within ten seconds, the log's end included. */
+const longestEnd = 9_400
+
 /** Loads the configuration, builds the hub, listens, and drains on SIGTERM and SIGINT. */
 async function main(): Promise<void> {
   // Whatever is written from here on is for this user alone (P6).
@@ -25,6 +28,7 @@ async function main(): Promise<void> {
     if (ending) process.exit(1)
     ending = true
     hub.log.log.info({ signal }, 'finishing what is in flight')
+    setTimeout(() => void hub.log.close().finally(() => process.exit(0)), longestEnd)
     await server.drain()
     await hub.close()
     process.exit(0)

@@ -104,7 +104,8 @@ async function openAccess(config: Config, secrets: Secrets) {
   const existing = config.key !== undefined || Object.keys(config.clients).length > 0
   const stored = await firstKey({ dataDir: config.dataDir, existing })
   secrets.keep(...[config.key, stored.key].filter((key) => key !== undefined))
-  const clients = new Clients({ configured: config.clients, key: config.key, stored: stored.clients })
+  const learn = (key: string) => secrets.keep(key)
+  const clients = new Clients({ configured: config.clients, key: config.key, stored: stored.clients, learn })
   return { clients, madeKey: stored.key }
 }
 
@@ -133,7 +134,8 @@ function createAccounts(
 }
 
 function createApp(config: Config, router: Router, log: Log, clock: Clock): Koa {
-  const app = new Koa({ proxy: config.server.trustProxy })
+  // Of X-Forwarded-For only the last address is the proxy's own word; those before it the caller can write.
+  const app = new Koa({ proxy: config.server.trustProxy, maxIpsCount: 1 })
   const failed = (error: unknown, ctx?: Context) =>
     log.log.error({ err: error, requestId: ctx?.state['requestId'] }, 'unexpected error')
   app.on('error', failed)

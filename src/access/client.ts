@@ -21,15 +21,23 @@ export interface ClientSources {
   readonly key?: string | undefined
   /** Those of `clients.json` in the data folder. */
   readonly stored?: readonly Client[]
+  /** Told each key that is found right: so far only its hash was known. */
+  readonly learn?: (key: string) => void
 }
 
 /** Every client of the hub, found by its key. Where two sources know one key, the configuration's word counts. */
 export class Clients {
   readonly #byHash = new Map<string, { client: Client; hash: Buffer }>()
-  /** Keys that were found right: no more than there are hashes. They spare the next request of their client the hashing. */
+  /**
+   * Keys that were found right: no more than there are hashes. They spare the next request of their client the hashing. A
+   * wrong key is never compared with one of these byte by byte: the table looks it up by a seeded hash of its own.
+   */
   readonly #seen = new Map<string, Client>()
 
+  readonly #learn: (key: string) => void
+
   constructor(sources: ClientSources) {
+    this.#learn = sources.learn ?? (() => undefined)
     for (const client of sources.stored ?? []) this.#add(client)
     for (const [name, settings] of Object.entries(sources.configured ?? {})) {
       this.#add({ name, keyHashes: settings.keyHash, accounts: settings.accounts, scopes: settings.scopes })
@@ -57,6 +65,7 @@ export class Clients {
     const hash = hashKey(key)
     const found = this.#byHash.get(hash)
     if (found === undefined || !timingSafeEqual(found.hash, Buffer.from(hash))) return undefined
+    this.#learn(key)
     this.#seen.set(key, found.client)
     return found.client
   }

@@ -50,7 +50,7 @@ export function brokerRoutes(options: BrokerOptions): Route[] {
       path: '/getAccessToken',
       name: 'test endpoint',
       who: testEndpoint,
-      about: (ctx) => String(ctx.query['account'] ?? standardAccount),
+      about: ({ query: { account } }) => (typeof account === 'string' ? account : standardAccount),
       handle: accessToken,
     },
     {

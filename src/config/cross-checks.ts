@@ -77,7 +77,8 @@ function modeWithoutKey([name, settings]: Entries[number]): Fault[] {
 function strangeAccounts(name: string, client: unknown, accounts: Entries): Fault[] {
   const listed = get(client, 'accounts')
   if (!Array.isArray(listed)) return []
-  const known = new Set(accounts.map(([account]) => account))
+  // Without an account the hub serves the sandbox's, which is named so.
+  const known = new Set(accounts.length === 0 ? ['default'] : accounts.map(([account]) => account))
   const remedy = `set names of accounts (${dotList([...known])}), or ["*"] for all`
   return listed.flatMap((account: unknown, index) => {
     if (typeof account !== 'string' || account === '*' || known.has(account)) return []

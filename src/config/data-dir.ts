@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, open, rm } from 'node:fs/promises'
+import { chmod, mkdir, open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ConfigError } from './fault.js'
 
@@ -32,6 +32,8 @@ const reasons: Readonly<Record<string, { problem: string; remedy: string }>> = {
 export async function checkDataDir(dir: string): Promise<void> {
   try {
     await mkdir(dir, { recursive: true, mode: 0o700 })
+    // Not ours to close (EPERM) is no fault: the folders in it are.
+    await chmod(dir, 0o700).catch(() => undefined)
     await probe(join(dir, `.probe-${process.pid}-${randomBytes(4).toString('hex')}`))
   } catch (error) {
     throw new ConfigError([{ field: 'dataDir', variable: 'WECHAT_HUB_DATA', ...explain(error) }])

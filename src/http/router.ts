@@ -6,9 +6,7 @@ import type { Route, Who } from './route.js'
 export function createRouter(routes: readonly Route[], guard: (who: Who) => Middleware): Router {
   const router = new Router()
   for (const { method, path, name, who, about, handle } of routes) {
-    const steps: Middleware[] = [(ctx) => handle(ctx)]
-    // These two check nothing: the route gives nothing away, or its handler checks WeChat's signature.
-    if (who !== 'anyone' && who !== 'wechat') steps.unshift(guard(who))
+    const steps: Middleware[] = [guard(who), (ctx) => handle(ctx)]
     if (about !== undefined) {
       steps.unshift((ctx, next) => {
         ctx['params'].account ??= about(ctx)

@@ -4,13 +4,13 @@ import type { AddressInfo } from 'node:net'
 /** How often connections are looked for that have had their last answer, in ms. */
 const idleCheck = 50
 
-/** How long requests in flight may take to finish when the server ends, in ms. */
-const longestDrain = 10_000
+/** How long requests in flight may take to finish when the server ends, in ms: room for the rest in ten seconds. */
+const longestDrain = 9_000
 
 /** A listening HTTP server. */
 export interface Listening {
   readonly port: number
-  /** Takes no new connection, lets what is in flight finish for at most 10 s, and ends the rest. */
+  /** Takes no new connection, lets what is in flight finish for at most 9 s, and ends the rest. */
   drain(): Promise<void>
 }
 

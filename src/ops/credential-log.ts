@@ -30,12 +30,15 @@ function sentenceOf(event: CredentialEvent): { level: Level; message: string } {
     case 'reported':
       return { level: 'debug', message: 'a back end reported that WeChat refused the access_token' }
     case 'save-failed':
-      return { level: 'error', message: 'the access_token could not be stored; it is kept in memory and stored later' }
+      return { level: 'error', message: 'a record could not be stored; it is kept in memory and stored later' }
     case 'lock-failed':
       return { level: 'error', message: 'the store gave no lock; the access_token was refreshed without one' }
     case 'read-failed':
-      return { level: 'error', message: 'the stored access_token could not be read' }
+      return { level: 'error', message: 'a stored record could not be read' }
     case 'set-aside':
-      return { level: 'error', message: 'the stored access_token could not be understood and was set aside' }
+      return {
+        level: 'error',
+        message: 'a stored record could not be understood; `where` tells where it was put, if it could be moved',
+      }
   }
 }

@@ -17,6 +17,8 @@ const mostHeld = 16 * 1024 * 1024
 const breather = 20
 /** How long `flush` tries to get rid of the last lines, in ms. */
 const flushPatience = 2000
+/** How long `close` waits for a reader, in ms. */
+const closePatience = 500
 
 /**
  * Lines collected into blocks and written without waiting. Not pino's own destination: the `flushSync` of sonic-boom
@@ -45,7 +47,10 @@ export class BlockOutput implements Output {
     else if (this.#held.length >= blockLength) this.#startWriting()
   }
 
-  /** Writes what is held while the process stands still, for two seconds at most. */
+  /**
+   * Writes what is held while the process stands still: for two seconds at most, unless the system itself waits for the
+   * reader. What is being written in the background is left to that.
+   */
   flush(): void {
     const bytes = Buffer.from(this.#takeHeld())
     const end = performance.now() + flushPatience
@@ -62,9 +67,12 @@ export class BlockOutput implements Output {
     }
   }
 
+  /** Resolves when all is written, or after half a second without a reader: what is left is dropped then. */
   async close(): Promise<void> {
     this.#startWriting()
+    const giveUp = setTimeout(() => this.#break(), closePatience)
     if (this.#writing) await new Promise<void>((resolve) => this.#idle.push(resolve))
+    clearTimeout(giveUp)
     clearInterval(this.#timer)
     process.off('exit', this.#flushAtExit)
     if (this.#state === 'open') this.#state = 'closed'

@@ -81,7 +81,7 @@ const clientKey = /\bwhk_[0-9A-Za-z]{20,}/g
 export function censorText(text: string): string {
   let clean = text
   if (clean.includes('=')) clean = clean.replace(secretParameter, `$1${censored}`)
-  if (clean.includes('earer ')) clean = clean.replace(bearer, `$1${censored}`)
+  if (/bearer /i.test(clean)) clean = clean.replace(bearer, `$1${censored}`)
   if (clean.includes('_')) clean = clean.replace(accessToken, censored)
   if (clean.includes('whk_')) clean = clean.replace(clientKey, censored)
   return clean

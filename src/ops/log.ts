@@ -28,7 +28,7 @@ export interface Log {
   request(level: 'debug' | 'info' | 'error', line: RequestLine): void
   /** Writes out at once what is still held back. For the last moment before `process.exit`. */
   flush(): void
-  /** Resolves when everything is written. A line logged later is written at once. */
+  /** Resolves when everything is written, or nobody has read for half a second. A line logged later is written at once. */
   close(): Promise<void>
 }
 

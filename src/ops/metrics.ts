@@ -11,7 +11,7 @@ export class Metrics {
   readonly #registry = new Registry()
   readonly #refreshes = new Counter({
     name: 'wechat_hub_refreshes_total',
-    help: 'Refreshes of a credential. cause: cold, ahead, expired, rejected, manual or fenced; outcome: wechat, store (another process had done it), or the code of the error',
+    help: 'Refreshes of a credential. cause: cold, ahead, expired, rejected, manual, fenced, or adopted (another process did it by itself); outcome: wechat, store (another process had done it), or the code of the error',
     labelNames: ['account', 'credential', 'cause', 'outcome'],
     registers: [this.#registry],
   })
@@ -86,7 +86,7 @@ export class Metrics {
         this.#refreshes.inc({ account, credential, cause: event.cause, outcome: event.error.code })
         break
       case 'adopted':
-        this.#refreshes.inc({ account, credential, cause: 'ahead', outcome: 'store' })
+        this.#refreshes.inc({ account, credential, cause: 'adopted', outcome: 'store' })
         break
       case 'reported':
         this.#reports.inc({ account, outcome: event.outcome })

@@ -1,5 +1,8 @@
 import { timeField } from './log-time.js'
 
+const longestPath = 256
+const longestAddress = 64
+
 /** What is told of a request. */
 export interface RequestLine {
   readonly requestId: string
@@ -23,7 +26,10 @@ export function requestLine(level: string, line: RequestLine, clean: (text: stri
   const client = line.client === undefined ? '' : `,"client":${JSON.stringify(line.client)}`
   const account = line.account === undefined ? '' : `,"account":${JSON.stringify(line.account)}`
   const aborted = line.aborted ? ',"aborted":true' : ''
-  const id = `"requestId":"${clean(line.requestId)}","method":"${line.method}","path":${JSON.stringify(clean(line.path))}`
-  const outcome = `"status":${line.status},"ms":${line.ms}${client}${account},"remote":${JSON.stringify(clean(line.remote))}`
+  // Cut only when clean: half a secret would not be known as one.
+  const path = JSON.stringify(clean(line.path).slice(0, longestPath))
+  const remote = JSON.stringify(clean(line.remote).slice(0, longestAddress))
+  const id = `"requestId":"${clean(line.requestId)}","method":"${line.method}","path":${path}`
+  const outcome = `"status":${line.status},"ms":${line.ms}${client}${account},"remote":${remote}`
   return `{"level":"${level}"${timeField()},"name":"wechat-hub",${id},${outcome}${aborted},"msg":"request"}\n`
 }

@@ -10,7 +10,6 @@ interface LoggedState {
   account?: { readonly name: string }
 }
 
-const longestPath = 256
 const probes: ReadonlySet<string> = new Set(['/healthz', '/readyz', '/metrics'])
 
 /** What nginx logs where no status was sent because the client had gone. */
@@ -61,17 +60,15 @@ function pathOf(target: string): string {
   const end = target.search(/[?#]/)
   const path = end < 0 ? target : target.slice(0, end)
   // An absolute target (a proxy's) may hold a password before its host.
-  return printable(path.startsWith('/') ? path : path.replace(/^[a-z]+:\/\/[^/]*/i, ''), longestPath)
+  return printable(path.startsWith('/') ? path : path.replace(/^[a-z]+:\/\/[^/]*/i, ''))
 }
 
 /** Koa's `ctx.ip` reads `X-Forwarded-For`, which costs, even where it is not believed. */
 function addressOf(ctx: Context): string {
-  return ctx.app.proxy ? printable(ctx.ip, 64) : (ctx.req.socket.remoteAddress ?? '')
+  return ctx.app.proxy ? printable(ctx.ip) : (ctx.req.socket.remoteAddress ?? '')
 }
 
-/** Cut, and with control characters (also those from 0x7f on, which terminals obey too) percent-encoded. */
-function printable(text: string, longest: number): string {
-  const short = text.slice(0, longest)
-  if (/^[\x20-\x7e]*$/.test(short)) return short
-  return short.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]/gu, encodeURIComponent).slice(0, longest)
+/** With control characters (also those from 0x7f on, which terminals obey too) percent-encoded. */
+function printable(text: string): string {
+  return /^[\x20-\x7e]*$/.test(text) ? text : text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]/gu, encodeURIComponent)
 }

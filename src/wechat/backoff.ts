@@ -10,8 +10,8 @@ const quotaPause = 3_600_000
  * How long to leave WeChat alone after a failure. Transient: exponential, each pause drawn from the upper half of its
  * bound (1-2 s, 2-4 s … 16-32 s, then 57-63 s), so that no ten seconds see more than four attempts and no hour more
  * than seventy, and WeChat's recovery is noticed within 65 s. Permanent: a minute. WeChat's quota: an hour, since somebody
- * may give it back before midnight. The hub's own budget: what the error says, at most a minute, since a try that it
- * refuses costs nothing, and not every refresh needs the part of it that is spent.
+ * may give it back before midnight. The hub's own budget: what the error says, at most a minute, since not every
+ * refresh needs the part of it that is spent.
  */
 export class Backoff {
   readonly #clock: Clock

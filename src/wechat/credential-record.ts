@@ -12,6 +12,7 @@ export class CredentialRecord {
   readonly #clock: Clock
   readonly #observe: (event: CredentialEvent) => void
   #unsaved: Current | undefined
+  #foundBroken = false
   #unwatch: (() => void) | undefined
 
   constructor(options: {
@@ -33,16 +34,23 @@ export class CredentialRecord {
     return this.#unsaved !== undefined
   }
 
+  /** Whether the last read found something that could not be understood, and moved it away. */
+  get foundBroken(): boolean {
+    return this.#foundBroken
+  }
+
   /** What is stored; nothing if there is none, or if it could not be understood and was set aside. */
   async read(): Promise<Stored | undefined> {
     const raw = await this.#storage
       .read(this.#name)
       .catch((error: unknown) => this.#observe({ type: 'read-failed', error }))
+    this.#foundBroken = false
     if (raw === undefined || raw === null || raw === '') return undefined
     try {
       return readRecord(raw, this.#field, this.#clock.now())
     } catch (error) {
       const where = await this.#storage.setAside?.(this.#name).catch(() => undefined)
+      this.#foundBroken = where !== undefined
       this.#observe({ type: 'set-aside', reason: error instanceof Error ? error.message : 'it is broken', where })
       return undefined
     }

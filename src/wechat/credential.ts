@@ -81,7 +81,7 @@ export class Credential {
   }
 
   /**
-   * Fetches a new value now, whatever there is, and stores it.
+   * Asks WeChat for a value now, whatever there is, and stores it; joins a refresh that is under way.
    *
    * @throws {WechatError} when that fails; the old value stays. Soon after a failure it is that failure, without a try.
    */
@@ -118,6 +118,7 @@ export class Credential {
   async stop(): Promise<void> {
     this.#stopped = true
     this.#cancelTick?.()
+    this.#reports.stop()
     this.#record.unwatch()
     await this.#reports.idle()
     await this.#refreshing.idle()
@@ -283,7 +284,8 @@ export class Credential {
     const now = this.#clock.now()
     const monotonic = this.#clock.monotonic()
     const rejected = this.#isDeadEarly(known) ? known.value : undefined
-    const timeout = Math.max(1, Math.min(this.#options.timeout, lease.remaining() - leaseReserve))
+    const timeout = Math.min(this.#options.timeout, lease.remaining() - leaseReserve)
+    if (timeout <= 0) throw leaseOver()
     const { value, expiresIn } = await this.#options.fetch({ forced: rejected !== undefined, rejected, timeout })
     if (value === rejected) throw stillRefused()
     const left = expiresIn * 1000
@@ -309,7 +311,10 @@ export class Credential {
   #isBetter(stored: Stored): boolean {
     const known = this.#current
     if (!this.#isServable(currentFromStore(stored, this.#clock))) return false
-    return known === undefined || (stored.version > known.version && !(known.rejected && stored.value === known.value))
+    if (known === undefined) return true
+    if (known.rejected && stored.value === known.value) return false
+    // A process that found no record counts its versions from 1 again: its value is the newer one if it dies later.
+    return stored.version > known.version || stored.expiresAt > known.expiresAt + 1000
   }
 
   #adopt(current: Current): Current {
@@ -335,16 +340,22 @@ export class Credential {
   async #followStore(): Promise<void> {
     const stored = await this.#record.read()
     const known = this.#current
-    if (stored === undefined || this.#refreshing.running) return
-    if (this.#isBetter(stored)) {
+    if (this.#refreshing.running) return
+    if (stored !== undefined && this.#isBetter(stored)) {
+      const version = Math.max(stored.version, (known?.version ?? -1) + 1)
+      const adopted = this.#adopt({ ...currentFromStore(stored, this.#clock), version })
       this.#backoff.succeeded()
-      const adopted = this.#adopt(currentFromStore(stored, this.#clock))
       this.#observe({ type: 'adopted', expiresIn: secondsLeft(adopted, this.#clock) })
       this.#schedule()
-    } else if (known !== undefined && stored.version < known.version) {
-      // A writer that was frozen between its check and its rename put an older record over ours.
+      if (version > stored.version) await this.#record.save(adopted)
+    } else if (known !== undefined && this.#isServable(known) && this.#isMissingFrom(stored, known)) {
       await this.#record.save(known)
     }
+  }
+
+  /** Whether the storage lost the known value: it was broken and set aside, or a frozen writer put an older one over it. */
+  #isMissingFrom(stored: Stored | undefined, known: Current): boolean {
+    return stored === undefined ? this.#record.foundBroken : stored.version < known.version
   }
 
   /** Works out how long the current value can be given out without a further look. */
@@ -415,6 +426,10 @@ function tooShort(expiresIn: number): WechatError {
   return new WechatError('UPSTREAM_GARBAGE', `WeChat gave a value with only ${expiresIn} s to live`, {
     kind: 'transient',
   })
+}
+
+function leaseOver(): WechatError {
+  return new WechatError('LOCK_BUSY', 'this process was paused while it held the lock', { kind: 'transient' })
 }
 
 function overtaken(): WechatError {

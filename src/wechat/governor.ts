@@ -1,4 +1,5 @@
 import type { Clock } from './clock.js'
+import type { CredentialEvent } from './credential-event.js'
 import { WechatError } from './errors.js'
 import type { Storage } from './storage.js'
 
@@ -24,14 +25,21 @@ interface Count {
   version: number
 }
 
-/** Counts an account's token fetches against its day's budget. The count is stored, so a restart does not forget it. */
+/** Counts an account's token fetches against its day's budget. The count is stored beside the token, if the storage takes it. */
 export class Governor {
   readonly #clock: Clock
   readonly #storage: Storage
+  readonly #observe: (event: CredentialEvent) => void
   readonly limits: FetchLimits
   #count: Count | undefined
 
-  constructor(options: { clock: Clock; storage: Storage; limits: FetchLimits }) {
+  constructor(options: {
+    clock: Clock
+    storage: Storage
+    limits: FetchLimits
+    observe: (event: CredentialEvent) => void
+  }) {
+    this.#observe = options.observe
     this.#clock = options.clock
     this.#storage = options.storage
     this.limits = options.limits
@@ -97,7 +105,7 @@ export class Governor {
   }
 
   async #load(): Promise<Count> {
-    const stored = readCount(await this.#storage.read(recordName).catch(() => undefined))
+    const stored = await this.#read()
     const known = this.#count
     // Other processes count in the same record; a storage that fails or went back must not grant the day anew.
     const latest = stored !== undefined && (known === undefined || stored.version >= known.version) ? stored : known
@@ -111,7 +119,18 @@ export class Governor {
     count.version += 1
     this.#count = count
     // What cannot be stored still counts in this process.
-    await this.#storage.save(recordName, { ...count }).catch(() => undefined)
+    const failed = (error: unknown) => this.#observe({ type: 'save-failed', error })
+    await this.#storage.save(recordName, { ...count }).catch(failed)
+  }
+
+  async #read(): Promise<Count | undefined> {
+    const failed = (error: unknown) => this.#observe({ type: 'read-failed', error })
+    const raw = await this.#storage.read(recordName).catch(failed)
+    const count = readCount(raw)
+    if (count !== undefined || raw === undefined || raw === null) return count
+    const where = await this.#storage.setAside?.(recordName).catch(() => undefined)
+    this.#observe({ type: 'set-aside', reason: 'it is no count of fetches', where })
+    return undefined
   }
 }
 

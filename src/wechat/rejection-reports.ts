@@ -22,6 +22,7 @@ export class RejectionReports {
   readonly #options: RejectionReportsOptions
   readonly #probing = new SingleFlight<void>()
   #probedAt = Number.NEGATIVE_INFINITY
+  #stopped = false
 
   constructor(options: RejectionReportsOptions) {
     this.#options = options
@@ -29,6 +30,11 @@ export class RejectionReports {
 
   get running(): boolean {
     return this.#probing.running
+  }
+
+  /** Reports that wait are dropped. */
+  stop(): void {
+    this.#stopped = true
   }
 
   idle(): Promise<void> {
@@ -57,6 +63,7 @@ export class RejectionReports {
   /** Whether there is nothing to find out: another value is current, or this one is known to be dead. */
   #isSettled(value: string): boolean {
     const current = this.#options.current()
+    if (this.#stopped) return true
     if (current?.value === value) return current.rejected
     this.#report('not-current')
     return true

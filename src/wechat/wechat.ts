@@ -50,7 +50,9 @@ export class Wechat {
       ...(options.onCall === undefined ? {} : { observe: shielded(options.onCall) }),
     })
     const storage = storageOf(options)
-    this.governor = new Governor({ clock, storage, limits: limitsOf(endpoint, options.dailyTokens ?? 2000) })
+    const observe = onEvent === undefined ? () => undefined : shielded(onEvent)
+    const limits = limitsOf(endpoint, options.dailyTokens ?? 2000)
+    this.governor = new Governor({ clock, storage, limits, observe })
     const source =
       endpoint === 'token'
         ? tokenEndpoint(this.#api, { appID, appSecret }, this.governor)
@@ -68,7 +70,7 @@ export class Wechat {
       clock,
       random: options.random ?? Math.random,
       learn: (token) => secrets.rotate(`${appID} access_token`, token),
-      observe: onEvent === undefined ? () => undefined : shielded(onEvent),
+      observe,
     })
   }
 
@@ -89,7 +91,12 @@ export class Wechat {
     return this.accessToken.value()
   }
 
-  /** Fetches a new access_token from WeChat now, stores it, and answers it. The old one lives 300 s on. */
+  /**
+   * Asks WeChat for an access_token now, stores it, and answers it. From the endpoint `token` it is a new one, and the old
+   * one lives 300 s on; `stable_token` gives the same one until its last five minutes.
+   *
+   * @throws {WechatError} when that fails; the old one stays.
+   */
   async updateAccessToken(): Promise<string> {
     return (await this.accessToken.update()).value
   }
@@ -115,6 +122,7 @@ export class Wechat {
    * Calls WeChat's API with the account's access_token. When WeChat refuses the token it is replaced, and the call is made
    * once more.
    *
+   * @throws {CredentialUnavailable} when no access_token can be had.
    * @throws {ErrcodeError} when WeChat answers with an errcode other than 0.
    * @throws {UpstreamError} when WeChat can't be reached, takes too long, or answers something else than a JSON object.
    */

@@ -24,7 +24,8 @@ export class MovableClock implements Clock {
   }
 
   after(ms: number, work: () => void): () => void {
-    const timer = { at: this.#monotonic + Math.max(0, ms), work }
+    // Like Node's: a millisecond at least, so that time goes on.
+    const timer = { at: this.#monotonic + Math.max(1, ms), work }
     this.#timers.add(timer)
     return () => this.#timers.delete(timer)
   }

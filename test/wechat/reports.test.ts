@@ -52,7 +52,8 @@ describe('reports of a rejected token (P5)', () => {
       expect(Math.round(at - (probes[index] ?? at))).toBeGreaterThanOrEqual(5000)
     }
 
-    expect(scene.accepts(await wechat.rejectAccessToken(await wechat.fetchAccessToken()))).toBe(true)
+    const last = await scene.ended(wechat.rejectAccessToken(await wechat.fetchAccessToken()))
+    expect(scene.accepts(last.value ?? '')).toBe(true)
   })
 
   it('replace a dead token once, and answer with the new one', async () => {
