@@ -54,6 +54,22 @@ const crm = (over: Record<string, unknown>) => ({ accounts: { shop: account() },
 
 const environmentAccount = { WECHAT_APPID: appID, WECHAT_APPSECRET: appSecret, WECHAT_TOKEN: 'weixin' }
 
+describe('what is not there yet', () => {
+  it('is refused: two hubs that are told to share a Redis would end each other’s tokens', () => {
+    const { message, faults } = refusal({ ...environmentAccount, REDIS_URL: 'redis://:hunter2@localhost' })
+    expect(faults.map(({ field }) => field)).toEqual(['REDIS_URL'])
+    expect(message).not.toContain('hunter2')
+    expect(load({ ...environmentAccount, REDIS_URL: '' }).accounts).toHaveProperty('default')
+  })
+})
+
+describe('a client', () => {
+  it('may be for the account of the sandbox, which is named default', () => {
+    put('local.json', { clients: { crm: client({ accounts: ['default'] }) } })
+    expect(load().clients['crm']?.accounts).toEqual(['default'])
+  })
+})
+
 describe('defaults and layers', () => {
   it('has every default without any file or variable', () => {
     expect(load()).toEqual({

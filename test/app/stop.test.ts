@@ -42,6 +42,17 @@ describe.each(['SIGTERM', 'SIGINT'] as const)('on %s', (signal) => {
   })
 })
 
+it('does not wait for a WeChat that hangs', async () => {
+  const url = await app.listening(env)
+  sandbox.faults.add({ kind: 'hang' })
+  const arrived = nextRequest(sandbox)
+  const inFlight = fetch(`${url}/v1/default/access-token`, { headers: { authorization: `Bearer ${hubKey}` } })
+  await arrived
+  app.signal('SIGTERM')
+  expect((await inFlight).status).toBe(503)
+  expect(await app.ended()).toBe(0)
+})
+
 it('cuts off a client that does not finish, and still exits 0', async () => {
   const { hostname, port } = new URL(await app.listening(env))
   const socket = connect(Number(port), hostname)

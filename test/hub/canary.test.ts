@@ -12,6 +12,8 @@ import { MovableClock } from '../support/movable-clock.js'
 import { blog, hubKey, RunningHub, readJson, shop } from '../support/running-hub.js'
 
 const clientKey = makeKey()
+/** Of no form that a log could know it by. */
+const chosenKey = 'a/key+chosen:by the operator'.replaceAll(' ', '-')
 const aesKey = 'CanaryCanaryCanaryCanaryCanaryCanaryCanary1'
 const wrongSecret = 'c0ffeec0ffeec0ffeec0ffeec0ffee00'
 
@@ -26,6 +28,7 @@ const secrets = new Set([
   wrongSecret,
   hubKey,
   clientKey,
+  chosenKey,
 ])
 
 let dataDir: string
@@ -94,7 +97,10 @@ async function flowsOfTheHub(): Promise<void> {
         encodingAESKey: [],
       },
     },
-    clients: { crm: { keyHash: [hashKey(clientKey)], accounts: ['shop'], scopes: ['token' as const] } },
+    clients: {
+      crm: { keyHash: [hashKey(clientKey)], accounts: ['shop'], scopes: ['token' as const] },
+      erp: { keyHash: [hashKey(chosenKey)], accounts: ['shop'], scopes: ['token' as const] },
+    },
     server: base.server,
   }
   const clock = new MovableClock()
@@ -116,6 +122,7 @@ async function flowsOfTheHub(): Promise<void> {
 /** The tokens that were given out on the way. */
 async function tokensComeAndGo(running: RunningHub, account: string): Promise<string[]> {
   const { access_token } = await running.token(`/v1/${account}/access-token`)
+  await running.request('/v1/shop/access-token', { key: chosenKey })
   const { appID } = running.hub.accounts.find(account) ?? shop
   running.sandbox.tokens.issue(appID, account === 'blog' ? 'stable_token' : 'token', { atOnce: true })
   const answer = await running.post(`/v1/${account}/access-token/rejected`, { access_token })
@@ -157,6 +164,7 @@ async function strangeRequests(running: RunningHub): Promise<void> {
     const encoded = encodeURIComponent(secret)
     const requests = [
       running.request(`/nowhere/${encoded}?access_token=${encoded}`),
+      running.request(`/${'a'.repeat(246)}/${encoded}`),
       running.request(`/v1/${encoded}/access-token`, { key: clientKey }),
       running.request(`/v1/shop/access-token?secret=${encoded}`, { key: secret }),
       running.request(`/wx?signature=${encoded}&timestamp=1&nonce=2&echostr=3`),
