@@ -1,5 +1,6 @@
 import { Backoff } from './backoff.js'
 import { type Clock, pause } from './clock.js'
+import { asWechatError, closed, leaseOver, overtaken, stillRefused, tooShort, tooSlow } from './credential-errors.js'
 import type { CredentialEvent, RefreshCause } from './credential-event.js'
 import type { CredentialOptions, CredentialState } from './credential-options.js'
 import { CredentialRecord } from './credential-record.js'
@@ -403,35 +404,4 @@ export class Credential {
   #observe(event: CredentialEvent): void {
     this.#options.observe(event)
   }
-}
-
-function asWechatError(error: unknown): WechatError {
-  if (error instanceof WechatError) return error
-  return new WechatError('STORE_FAILED', 'the store failed', { kind: 'transient', cause: error })
-}
-
-function closed(): WechatError {
-  return new WechatError('UNAVAILABLE', 'it was closed', { kind: 'permanent' })
-}
-
-function tooSlow(): WechatError {
-  return new WechatError('UNAVAILABLE', 'WeChat has not answered yet', { kind: 'transient' })
-}
-
-function stillRefused(): WechatError {
-  return new WechatError('UPSTREAM_GARBAGE', 'WeChat gives the very value that it refuses', { kind: 'transient' })
-}
-
-function tooShort(expiresIn: number): WechatError {
-  return new WechatError('UPSTREAM_GARBAGE', `WeChat gave a value with only ${expiresIn} s to live`, {
-    kind: 'transient',
-  })
-}
-
-function leaseOver(): WechatError {
-  return new WechatError('LOCK_BUSY', 'this process was paused while it held the lock', { kind: 'transient' })
-}
-
-function overtaken(): WechatError {
-  return new WechatError('STORE_FAILED', 'other processes keep storing newer records', { kind: 'transient' })
 }
