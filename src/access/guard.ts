@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import type { Context, Middleware, Next } from 'koa'
+import type { Context, Middleware } from 'koa'
 import { HttpError } from '../http/error.js'
 import type { Scope, Who } from '../http/route.js'
 import type { Client, Clients } from './client.js'
@@ -36,7 +36,7 @@ export function guard(who: Who, { clients, findAccount }: GuardOptions): Middlew
     const nameOrAppID = accountOf(ctx)
     if (nameOrAppID !== undefined) state.account = authorize(client, who.scope, findAccount(nameOrAppID))
     return next()
-  } satisfies (ctx: Context, next: Next) => Promise<unknown>
+  }
 }
 
 function authenticate(request: IncomingMessage, clients: GuardOptions['clients']): Client {

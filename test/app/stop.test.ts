@@ -42,7 +42,7 @@ describe.each(['SIGTERM', 'SIGINT'] as const)('on %s', (signal) => {
   })
 })
 
-it('does not wait for a WeChat that hangs', async () => {
+it('answers those who wait for a WeChat that hangs, and exits 0', async () => {
   const url = await app.listening(env)
   sandbox.faults.add({ kind: 'hang' })
   const arrived = nextRequest(sandbox)
