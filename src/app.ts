@@ -2,6 +2,7 @@ import { StoredClientsError } from './access/stored-clients.js'
 import { ConfigError, loadConfig } from './config.js'
 import { listen } from './http/server.js'
 import { createHub } from './hub.js'
+import { StoreInUseError } from './stores/level.js'
 
 /** sysexits' EX_CONFIG: something in the configuration has to be mended, a restart alone will not help. */
 const badConfiguration = 78
@@ -48,6 +49,7 @@ function tellOfSandbox(sandbox: string, hub: string): void {
     `  hub      ${hub}`,
     `  sandbox  ${sandbox}`,
     `  try      curl ${hub}/getAccessToken`,
+    `           curl -d '{"message":{"Content":"hi"}}' ${sandbox}sandbox/push`,
     'To serve your own account set WECHAT_APPID, WECHAT_APPSECRET and WECHAT_TOKEN.',
   )
 }
@@ -61,6 +63,8 @@ function explain(error: unknown): { text: string; code: number } {
   if (error instanceof ConfigError || error instanceof StoredClientsError) {
     return { text: error.message, code: badConfiguration }
   }
+  // Not 78: the other hub may just be ending, and a supervisor may try again.
+  if (error instanceof StoreInUseError) return { text: error.message, code: 1 }
   const { code, port } = Object(error)
   if (code === 'EADDRINUSE')
     return { text: `port ${port} is in use: set PORT or WECHAT_SANDBOX_PORT to another`, code: 1 }

@@ -1,4 +1,4 @@
 export { checkDataDir } from './config/data-dir.js'
 export { ConfigError, type Fault } from './config/fault.js'
 export { type LoadOptions, loadConfig } from './config/load.js'
-export type { AccountConfig, ClientConfig, Config } from './config/schema.js'
+export type { AccountConfig, ClientConfig, Config, RouteConfig } from './config/schema.js'

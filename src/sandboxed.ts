@@ -16,9 +16,10 @@ export async function sandboxed(config: Config, clock: Clock): Promise<Sandboxed
   const { Sandbox, sandboxAccount } = await import('./sandbox/sandbox.js')
   const { appID, appSecret, token } = sandboxAccount
   const sandbox = new Sandbox({
-    accounts: [{ appID, appSecret }],
+    accounts: [{ appID, appSecret, token, callbackUrl: callbackOf(config) }],
     stateFile: join(config.dataDir, 'sandbox.json'),
     now: () => clock.now(),
+    after: (ms, work) => clock.after(ms, work),
   })
   const url = await sandbox.listen(config.sandbox.port)
   const account: AccountConfig = {
@@ -30,10 +31,19 @@ export async function sandboxed(config: Config, clock: Clock): Promise<Sandboxed
     endpoint: 'token',
     mode: 'plain',
     dailyTokens: 2000,
+    routes: [],
   }
   return {
     config: { ...config, accounts: { default: account }, wechat: { ...config.wechat, apiDomain: url } },
     url,
     close: () => sandbox.close(),
   }
+}
+
+/** Where the sandbox finds the hub: on this machine. `undefined` when its port is not known yet, or it listens elsewhere only. */
+function callbackOf({ server: { host, port } }: Config): string | undefined {
+  const name = host === '::' || host === '0.0.0.0' ? '127.0.0.1' : host
+  const here = name === 'localhost' || name === '::1' || /^127(\.\d{1,3}){3}$/.test(name)
+  if (port === 0 || !here) return undefined
+  return `http://${name === '::1' ? '[::1]' : name}:${port}/wx`
 }

@@ -13,9 +13,10 @@ const allowed: Record<string, readonly string[]> = {
   stores: ['wechat'],
   sandbox: ['wechat/signature.ts', 'wechat/envelope.ts'],
   clients: [],
-  config: ['http', 'access/scope.ts', 'access/key.ts'],
+  config: ['http', 'access/scope.ts', 'access/key.ts', 'linear-regex.ts'],
   'config.ts': ['config'],
   ...Object.fromEntries(features.map((feature) => [feature, ['wechat', 'stores', 'http', 'accounts.ts']])),
+  callback: ['wechat', 'stores', 'http', 'accounts.ts', 'linear-regex.ts'],
 }
 const knowsAll = ['hub.ts', 'sandboxed.ts', 'app.ts', 'index.ts', 'cli.ts']
 
@@ -24,6 +25,7 @@ const soleImporters: Record<string, string> = {
   got: 'wechat/api.ts',
   'koa-router': 'http/router.ts',
   pino: 'ops/log.ts',
+  re2js: 'linear-regex.ts',
 }
 
 describe('the direction of dependency', async () => {

@@ -50,6 +50,21 @@ function client(over: Record<string, unknown> = {}) {
 }
 
 const shop = (over: Record<string, unknown>) => ({ accounts: { shop: account(over) } })
+const xmlRoute = (over: Record<string, unknown> = {}) => ({
+  match: { MsgType: 'event' },
+  to: 'http://10.0.0.7:8001/wx',
+  format: 'xml',
+  token: 'backEnd',
+  ...over,
+})
+const jsonRoute = (over: Record<string, unknown> = {}) => ({
+  to: 'http://10.0.0.7:8002/bot',
+  format: 'json',
+  secret: 's'.repeat(16),
+  ...over,
+})
+const routed = (...routes: unknown[]) => shop({ routes })
+const matching = (match: unknown) => routed(xmlRoute({ match }))
 const crm = (over: Record<string, unknown>) => ({ accounts: { shop: account() }, clients: { crm: client(over) } })
 
 const environmentAccount = { WECHAT_APPID: appID, WECHAT_APPSECRET: appSecret, WECHAT_TOKEN: 'weixin' }
@@ -94,6 +109,7 @@ describe('defaults and layers', () => {
         encodingAESKey: [],
         mode: 'plain',
         dailyTokens: 2000,
+        routes: [],
       },
     })
   })
@@ -211,7 +227,10 @@ describe('defaults and layers', () => {
   })
 
   it('is frozen all through', () => {
-    put('local.json', crm({}))
+    put('local.json', {
+      ...crm({}),
+      ...routed(xmlRoute({ match: { Event: ['subscribe'], Content: { regex: 'a' } } }), jsonRoute()),
+    })
     const open: unknown[] = []
     const walk = (value: unknown) => {
       if (typeof value !== 'object' || value === null) return
@@ -263,6 +282,111 @@ describe('defaults and layers', () => {
       accounts: { a: account({ dailyTokens: 100_000 }) },
     })
     expect(load().wechat).toMatchObject({ timeout: 30_000, expiryMargin: 300, refreshAhead: 0 })
+  })
+})
+
+describe('routes', () => {
+  const routesOf = (...routes: unknown[]) => {
+    put('local.json', routed(...routes))
+    return load().accounts['shop']?.routes
+  }
+
+  it('have a default for all but to, format and what signs', () => {
+    const { match: _, ...anyXml } = xmlRoute()
+    expect(routesOf(anyXml, { ...jsonRoute(), observe: true })).toEqual([
+      {
+        match: {},
+        to: 'http://10.0.0.7:8001/wx',
+        format: 'xml',
+        token: 'backEnd',
+        observe: false,
+        late: 'customer-service',
+        timeout: 60,
+      },
+      {
+        match: {},
+        to: 'http://10.0.0.7:8002/bot',
+        format: 'json',
+        secret: 's'.repeat(16),
+        observe: true,
+        late: 'customer-service',
+        timeout: 10,
+      },
+    ])
+  })
+
+  it('are taken as they are, in their order', () => {
+    const given = [
+      xmlRoute({
+        match: { 'ScanCodeInfo.ScanType': 'qrcode', Event: ['a', 'b'], Content: { regex: '^a+$' }, EventKey: '' },
+        to: 'https://back.example:8443/wx?shop=1&key=2',
+        late: 'retry',
+        timeout: 1,
+      }),
+      jsonRoute({ observe: false, late: 'drop', timeout: 300, secret: '!~'.repeat(128) }),
+    ]
+    expect(routesOf(...given)).toEqual([
+      { ...given[0], observe: false },
+      { ...given[1], match: {} },
+    ])
+  })
+
+  it.each([
+    ['http://localhost', 'http://localhost/'],
+    ['HTTP://[fd00::1]:8080/wx', 'http://[fd00::1]:8080/wx'],
+    ['https://back.example?a=b@c', 'https://back.example/?a=b@c'],
+    ['http://back.example/a@b:c', 'http://back.example/a@b:c'],
+    [`http://back.example/${'a'.repeat(2028)}`, `http://back.example/${'a'.repeat(2028)}`],
+  ])('may go to %.40s', (given, kept) => {
+    expect(routesOf(xmlRoute({ to: given }))).toMatchObject([{ to: kept }])
+  })
+
+  it('are at most 100, of at most 20 fields, of at most 100 texts', () => {
+    const texts = Array.from({ length: 100 }, (_, i) => `text${i}`)
+    const match = Object.fromEntries(texts.slice(0, 20).map((name) => [name, texts]))
+    const many = texts.map((text) => xmlRoute({ match: { ...match, text0: text } }))
+    expect(routesOf(...many)).toHaveLength(100)
+  })
+
+  it('may observe the same messages at several back ends, several kinds at one, and where one answers', () => {
+    expect(
+      routesOf(
+        jsonRoute({ match: { MsgType: 'voice' } }),
+        jsonRoute({ observe: true, match: { MsgType: 'voice' } }),
+        jsonRoute({ observe: true }),
+        jsonRoute({ observe: true, to: 'http://b/' }),
+        jsonRoute({ observe: true, match: { MsgType: 'text' } }),
+        jsonRoute(),
+        jsonRoute({ observe: true, match: { MsgType: 'image' } }),
+      ),
+    ).toHaveLength(7)
+  })
+
+  it('are told all that is wrong with them at once', () => {
+    put(
+      'local.json',
+      routed(
+        xmlRoute({ to: 'x', token: undefined, timeout: 0 }),
+        jsonRoute({ match: { Event: [1], Content: { regex: '(' } }, observe: true, late: 'drop' }),
+        xmlRoute({ to: 'y', observe: true }),
+        xmlRoute({ to: 'z', observe: true }),
+      ),
+    )
+    expect(fields(refusal()).sort()).toEqual([
+      'accounts.shop.routes.0.timeout',
+      'accounts.shop.routes.0.to',
+      'accounts.shop.routes.0.token',
+      'accounts.shop.routes.1.late',
+      'accounts.shop.routes.1.match.Content.regex',
+      'accounts.shop.routes.1.match.Event.0',
+      'accounts.shop.routes.2.to',
+      'accounts.shop.routes.3.to',
+    ])
+  })
+
+  it('of the account of the environment are those of the file', () => {
+    put('local.json', { accounts: { default: { routes: [jsonRoute()] } } })
+    expect(load(environmentAccount).accounts['default']?.routes).toHaveLength(1)
   })
 })
 
@@ -360,7 +484,239 @@ const bad: Record<string, Bad> = {
     value: 'x7',
     says: /remove it/,
   },
-  'routes, which are not there yet': { file: shop({ routes: [] }), field: 'accounts.shop.routes' },
+  'routes that are no list': { file: shop({ routes: xmlRoute() }), field: 'accounts.shop.routes', value: 'backEnd' },
+  'too many routes': {
+    file: routed(...Array.from({ length: 101 }, (_, i) => xmlRoute({ match: { Event: `e${i}` } }))),
+    field: 'accounts.shop.routes',
+    says: /at most 100 routes/,
+  },
+  'a route that is no object': { file: routed('http://back.example/'), field: 'accounts.shop.routes.0', value: 'back' },
+  'a mistyped setting of a route': {
+    file: routed(xmlRoute({ matches: { MsgType: 'secret1' } })),
+    field: 'accounts.shop.routes.0.matches',
+    value: 'secret1',
+    says: /did you mean "match"/,
+  },
+  'a mistyped setting of a JSON route': {
+    file: routed(jsonRoute({ timout: 7 })),
+    field: 'accounts.shop.routes.0.timout',
+    says: /did you mean "timeout"/,
+  },
+  'a route without a format': {
+    file: routed(xmlRoute(), xmlRoute({ format: undefined, match: { MsgType: 'text' } })),
+    field: 'accounts.shop.routes.1.format',
+    says: /routes\.1\.format: is missing; set one of: xml, json/,
+  },
+  'an unknown format': {
+    file: routed(xmlRoute({ format: 'yaml' })),
+    field: 'accounts.shop.routes.0.format',
+    value: 'yaml',
+    says: /is not allowed; set one of: xml, json/,
+  },
+  'an XML route without a token': {
+    file: routed(xmlRoute({ token: undefined })),
+    field: 'accounts.shop.routes.0.token',
+    says: /is missing; set the Token of the back end/,
+  },
+  'a token of a route too short': {
+    file: routed(xmlRoute({ token: 'ab' })),
+    field: 'accounts.shop.routes.0.token',
+    value: 'ab;',
+  },
+  'a list of tokens of a route': {
+    file: routed(xmlRoute({ token: ['backEnd'] })),
+    field: 'accounts.shop.routes.0.token',
+    value: 'backEnd',
+    says: /must not be a list/,
+  },
+  'an XML route with a secret': {
+    file: routed(xmlRoute({ secret: 'q'.repeat(16) })),
+    field: 'accounts.shop.routes.0.secret',
+    value: 'qqq',
+    says: /does not go with the rest; remove it: format xml/,
+  },
+  'a JSON route without a secret': {
+    file: routed(jsonRoute({ secret: undefined })),
+    field: 'accounts.shop.routes.0.secret',
+    says: /is missing; set a secret of 16 to 256/,
+  },
+  'a secret of a route too short': {
+    file: routed(jsonRoute({ secret: 'q'.repeat(15) })),
+    field: 'accounts.shop.routes.0.secret',
+    value: 'qqq',
+  },
+  'a secret of a route too long': {
+    file: routed(jsonRoute({ secret: 'q'.repeat(257) })),
+    field: 'accounts.shop.routes.0.secret',
+    value: 'qqq',
+  },
+  'a secret of a route with a space': {
+    file: routed(jsonRoute({ secret: `${'q'.repeat(16)} q` })),
+    field: 'accounts.shop.routes.0.secret',
+    value: 'qqq',
+  },
+  'a JSON route with a token': {
+    file: routed(jsonRoute({ token: 'backEnd' })),
+    field: 'accounts.shop.routes.0.token',
+    value: 'backEnd',
+    says: /does not go with the rest; remove it: format json/,
+  },
+  'a route without a URL': {
+    file: routed(xmlRoute({ to: undefined })),
+    field: 'accounts.shop.routes.0.to',
+    says: /is missing; set an http or https URL/,
+  },
+  ...Object.fromEntries(
+    [
+      'ftp://back.example/',
+      'back.example/wx',
+      'http:back.example',
+      'http:///back.example',
+      'http://back.example:70000/',
+      'http://back example/',
+      'http://back.example/wx\n',
+      'http://back.example/wx#part',
+      'http://back.example#',
+      'http://me:pass77@back.example/',
+      'http://@back.example/',
+      'http://back.example\\wx',
+      'http://back.example/wx\\..\\admin',
+      `http://back.example/${'a'.repeat(2029)}`,
+    ].map((to): [string, Bad] => [
+      `a route to ${JSON.stringify(to.slice(0, 40))}`,
+      { file: routed(xmlRoute({ to })), field: 'accounts.shop.routes.0.to', value: 'back.example' },
+    ]),
+  ),
+  'observe as text': {
+    file: routed(xmlRoute({ observe: 'yes77' })),
+    field: 'accounts.shop.routes.0.observe',
+    value: 'yes77',
+  },
+  'an unknown way to be late': {
+    file: routed(xmlRoute({ late: 'never77' })),
+    field: 'accounts.shop.routes.0.late',
+    value: 'never77',
+    says: /customer-service, retry, drop/,
+  },
+  'a way to be late for an observer': {
+    file: routed(xmlRoute({ observe: true, late: 'drop' })),
+    field: 'accounts.shop.routes.0.late',
+    value: 'drop;',
+    says: /its answer is not used; remove it/,
+  },
+  'no time for a back end': { file: routed(xmlRoute({ timeout: 0 })), field: 'accounts.shop.routes.0.timeout' },
+  'too much time for a back end': {
+    file: routed(xmlRoute({ timeout: 301 })),
+    field: 'accounts.shop.routes.0.timeout',
+    value: '301',
+  },
+  'a match that is no object': {
+    file: matching('event7'),
+    field: 'accounts.shop.routes.0.match',
+    value: 'event7',
+    says: /name of a field -> what it must be/,
+  },
+  'a match of too many fields': {
+    file: matching(Object.fromEntries(Array.from({ length: 21 }, (_, i) => [`Field${i}`, 'x']))),
+    field: 'accounts.shop.routes.0.match',
+    says: /at most 20 fields/,
+  },
+  'a match of a field that cannot be': {
+    file: matching({ '<MsgType>': 'event7' }),
+    field: 'accounts.shop.routes.0.match."<MsgType>"',
+    value: 'event7',
+    says: /set the name of a field/,
+  },
+  'a match of a path with a hole': {
+    file: matching({ 'ScanCodeInfo..ScanType': 'x' }),
+    field: 'accounts.shop.routes.0.match."ScanCodeInfo..ScanType"',
+  },
+  'a match of a number': {
+    file: matching({ CreateTime: 1700000077 }),
+    field: 'accounts.shop.routes.0.match.CreateTime',
+    value: '1700000077',
+    says: /set a text, a list of 1 to 100 texts/,
+  },
+  'a match of null': { file: matching({ Event: null }), field: 'accounts.shop.routes.0.match.Event' },
+  'a match of no text': { file: matching({ Event: [] }), field: 'accounts.shop.routes.0.match.Event' },
+  'a match of too many texts': {
+    file: matching({ Event: Array.from({ length: 101 }, (_, i) => `e${i}`) }),
+    field: 'accounts.shop.routes.0.match.Event',
+    says: /1 to 100 texts/,
+  },
+  'a match of a list with a number': {
+    file: matching({ Event: ['CLICK', 77123] }),
+    field: 'accounts.shop.routes.0.match.Event.1',
+    value: '77123',
+    says: /must not be a number/,
+  },
+  'a match of an empty object': {
+    file: matching({ Event: {} }),
+    field: 'accounts.shop.routes.0.match.Event.regex',
+    says: /is missing; set a regex/,
+  },
+  'a match of a regex that is no text': {
+    file: matching({ Event: { regex: 77123 } }),
+    field: 'accounts.shop.routes.0.match.Event.regex',
+    value: '77123',
+    says: /must not be a number; set a regex/,
+  },
+  'a match of a regex with flags': {
+    file: matching({ Event: { regex: 'a', regx: 'secret1' } }),
+    field: 'accounts.shop.routes.0.match.Event.regx',
+    value: 'secret1',
+    says: /did you mean "regex"/,
+  },
+  'a regex that no engine can run in linear time': {
+    file: matching({ 'Some.Content': { regex: '(secret1)\\1' } }),
+    field: 'accounts.shop.routes.0.match."Some.Content".regex',
+    value: 'secret1',
+    says: /refers back to a group, which cannot be done in linear time; set a regex in RE2 syntax/,
+  },
+  'a broken regex': {
+    file: matching({ Content: { regex: '(secret1' } }),
+    field: 'accounts.shop.routes.0.match.Content.regex',
+    value: 'secret1',
+    says: /not valid in RE2 syntax \(missing closing \)\)/,
+  },
+  'a regex too long': {
+    file: matching({ Content: { regex: 'q'.repeat(1001) } }),
+    field: 'accounts.shop.routes.0.match.Content.regex',
+    value: 'qqq',
+    says: /longer than 1000 characters/,
+  },
+  'a regex too large': {
+    file: matching({ Content: { regex: '(?:secret1){500}' } }),
+    field: 'accounts.shop.routes.0.match.Content.regex',
+    value: 'secret1',
+    says: /too large/,
+  },
+  'a route below one that takes every message': {
+    file: routed(jsonRoute({ observe: true }), jsonRoute(), jsonRoute({ observe: true, to: 'http://b/' }), xmlRoute()),
+    field: 'accounts.shop.routes.3',
+    says: /is never reached: accounts\.shop\.routes\.1 takes every message; move it up/,
+  },
+  'a route below one with an empty match': {
+    file: routed(xmlRoute({ match: {} }), jsonRoute()),
+    field: 'accounts.shop.routes.1',
+  },
+  'a route below one that takes the same messages': {
+    file: routed(
+      xmlRoute({ match: { MsgType: 'event', Event: ['VIEW', 'CLICK', 'VIEW'] } }),
+      xmlRoute({ match: { Event: ['CLICK', 'VIEW'], MsgType: ['event'] } }),
+    ),
+    field: 'accounts.shop.routes.1',
+    says: /routes\.0 takes the same messages/,
+  },
+  'an observer twice': {
+    file: routed(
+      xmlRoute({ observe: true, to: 'http://back.example' }),
+      xmlRoute({ observe: true, to: 'http://back.example/', token: 'other' }),
+    ),
+    field: 'accounts.shop.routes.1',
+    value: 'back.example',
+    says: /is accounts\.shop\.routes\.0 once more: .* twice; remove one/,
+  },
   'an appID of another form': { file: shop({ appID: 'wx123' }), field: 'accounts.shop.appID', value: 'wx123' },
   'an appID with a line break at its end': {
     file: shop({ appID: `${appID}\n` }),
@@ -594,6 +950,15 @@ describe('a bad configuration', () => {
       ...['type', 'appID', 'appSecret', 'endpoint', 'token', 'encodingAESKey', 'mode', 'dailyTokens', 'unknown'].map(
         (name) => (secret: unknown) => ({ file: shop({ [name]: secret }) }),
       ),
+      ...['match', 'to', 'format', 'token', 'secret', 'observe', 'late', 'timeout', 'unknown'].flatMap((name) => [
+        (secret: unknown) => ({ file: routed(xmlRoute({ [name]: secret })) }),
+        (secret: unknown) => ({ file: routed(jsonRoute({ [name]: secret })) }),
+      ]),
+      (secret) => ({ file: shop({ routes: secret }) }),
+      (secret) => ({ file: routed(secret) }),
+      (secret) => ({ file: matching({ Event: secret }) }),
+      (secret) => ({ file: matching({ Event: { regex: secret } }) }),
+      (secret) => ({ file: matching({ Event: { regex: `(?=${String(secret)}` } }) }),
       ...['keyHash', 'accounts', 'scopes', 'unknown'].map((name) => (secret: unknown) => ({
         file: crm({ [name]: secret }),
       })),

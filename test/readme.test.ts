@@ -1,13 +1,16 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { knownSettings } from '../src/config/schema.js'
-import { loadConfig } from '../src/config.js'
+import { type Config, loadConfig } from '../src/config.js'
 import { controls } from '../src/sandbox/control/controls.js'
 import { faultKinds } from '../src/sandbox/faults.js'
+import { reply } from '../src/wechat/reply.js'
 import { RunningHub } from './support/running-hub.js'
 
 interface Block {
@@ -49,8 +52,9 @@ describe.each(readmes)('$name', (readme) => {
       const inner = knownSettings([name]).map((field) => (isNamed ? `${name}.NAME.${field}` : `${name}.${field}`))
       return isNamed || inner.length === 0 ? [name, ...inner] : inner
     })
+    const ofRoutes = knownSettings(['accounts', 'shop', 'routes', 0]).map((field) => `accounts.NAME.routes.N.${field}`)
     const table = readme.rows.filter(([first, ...others]) => /^`[^`]+`$/.test(first ?? '') && others.length === 3)
-    expect(table.map(([first]) => plain(first ?? '')).sort()).toEqual(settings.sort())
+    expect(table.map(([first]) => plain(first ?? '')).sort()).toEqual([...settings, ...ofRoutes].sort())
   })
 
   it('names every environment variable beside its setting', () => {
@@ -89,24 +93,64 @@ describe.each(readmes)('$name', (readme) => {
     expect(options.filter((option) => !told.includes(option))).toEqual([])
   })
 
+  it('has a row for every option of the callback', async () => {
+    const options = fieldsOf('CallbackOptions', await readFile('src/callback/callback.ts', 'utf8'))
+    expect(options).toContain('late')
+    const told = readme.rows.filter(({ length }) => length === 3).flatMap(([first]) => namesIn(first ?? ''))
+    expect(options.filter((option) => !told.includes(option))).toEqual([])
+  })
+
+  it('has a row for every kind of reply', () => {
+    const told = readme.rows.flatMap((row) => /`reply\.(\w+)\(/.exec(row[2] ?? '')?.[1] ?? [])
+    expect(told.sort()).toEqual(Object.keys(reply).sort())
+  })
+
   it('has a row for every event of the log', async () => {
-    const source = await readFile('src/wechat/credential-event.ts', 'utf8')
-    const events = [...source.matchAll(/readonly type: '([\w-]+)'/g)].map(([, event]) => event ?? '')
-    expect(events.length).toBeGreaterThan(5)
+    const events = [
+      ...(await found(/readonly type: '([\w-]+)'/g, 'src/wechat/credential-event.ts')),
+      ...(await found(/readonly type: '([\w-]+)'/g, 'src/stores/level.ts')),
+      ...(await found(/^ {4}case '([\w-]+)':/gm, 'src/callback/push-log.ts')).map((event) => `push-${event}`),
+    ]
+    expect(events).toEqual(expect.arrayContaining(['refreshed', 'store-set-aside', 'push-refused', 'push-not-sent']))
     const told = readme.rows.flatMap(([first]) => namesIn(first ?? ''))
     expect(events.filter((event) => !told.includes(event))).toEqual([])
   })
 
-  it('shows a configuration that the hub takes', async () => {
-    const example = readme.blocks.find(({ language, code }) => language === 'json' && code.includes('"clients"'))
-    const folder = await mkdtemp(join(tmpdir(), 'wechat-hub-readme-'))
+  it('has a row for every reason why a push is refused', async () => {
+    const source = await readFile('src/callback/push-log.ts', 'utf8')
+    const remedies = /remedies: [\s\S]*? = \{\n([\s\S]*?)\n\}/.exec(source)?.[1] ?? ''
+    const reasons = [...remedies.matchAll(/^ {2}'?([\w-]+)'?:/gm)].map(([, reason]) => reason ?? '')
+    expect(reasons).toContain('undecipherable')
+    const told = readme.rows.flatMap(([first]) => namesIn(first ?? ''))
+    expect(reasons.filter((reason) => !told.includes(reason))).toEqual([])
+  })
+
+  it('shows configurations that the hub takes', async () => {
+    const configs = await Promise.all(configurationsIn(readme).map(configOf))
+    expect(configs.map(({ clients }) => Object.keys(clients))).toContainEqual(['crm', 'prometheus'])
+    expect(configs.map(({ accounts }) => Object.values(accounts)[0]?.routes.length)).toEqual([5, 1, 0])
+  })
+
+  it('shows a back end that answers what the hub passes on, and nobody else', async () => {
+    const example = readme.blocks.find(({ language }) => language === 'js')?.code ?? ''
+    const [{ routes = [] } = {}] = configurationsIn(readme).flatMap(({ accounts }) => accounts['default'] ?? [])
+    const port = await freePort()
+    const [{ secret = '' } = {}] = routes
+    const backEnd = spawn(process.execPath, ['--input-type=module', '--eval', example], {
+      env: { ...process.env, PORT: String(port), HUB_SECRET: secret },
+      stdio: 'ignore',
+    })
+    const url = `http://127.0.0.1:${port}/bot`
+    const route = { match: {}, to: url, observe: false, late: 'drop', timeout: 60, format: 'json', secret } as const
+    const before = await RunningHub.start({ shop: { routes: [route] } })
     try {
-      await mkdir(join(folder, 'config'))
-      await writeFile(join(folder, 'config', 'local.json'), example?.code ?? '')
-      const config = loadConfig({ cwd: folder, env: { NODE_ENV: 'production' } })
-      expect(Object.keys(config.clients)).toEqual(['crm', 'prometheus'])
+      expect((await answerOf(url, { method: 'POST', body: '{"message":{"MsgType":"text"}}' })).status).toBe(401)
+      const report = await before.sandbox.push({ message: { Content: 'hi' } })
+      expect([report.result, report.reply?.['Content']]).toEqual(['reply', 'You said: hi'])
     } finally {
-      await rm(folder, { recursive: true })
+      await before.close()
+      backEnd.kill()
+      await once(backEnd, 'exit')
     }
   })
 
@@ -205,6 +249,49 @@ function variablesOf(mapping: unknown): (readonly [string, string])[] {
 function fieldsOf(name: string, source: string): string[] {
   const body = new RegExp(`export interface ${name} \\{\\n([\\s\\S]*?)\\n\\}`).exec(source)?.[1] ?? ''
   return [...body.matchAll(/^ {2}readonly (\w+)\??:/gm)].map(([, field]) => field ?? '')
+}
+
+/** What a pattern's group matches in a file. */
+async function found(pattern: RegExp, file: string): Promise<string[]> {
+  return [...(await readFile(file, 'utf8')).matchAll(pattern)].map(([, text]) => text ?? '')
+}
+
+interface Configuration {
+  readonly accounts: Readonly<Record<string, { readonly routes?: readonly { readonly secret?: string }[] }>>
+}
+
+/** The examples of `local.json`. */
+function configurationsIn({ blocks }: Readme): Configuration[] {
+  const examples = blocks.filter(({ language, code }) => language === 'json' && code.includes('"accounts": {'))
+  return examples.map(({ code }) => JSON.parse(code))
+}
+
+/** What the hub makes of a `local.json`. */
+async function configOf(settings: Configuration): Promise<Config> {
+  const folder = await mkdtemp(join(tmpdir(), 'wechat-hub-readme-'))
+  try {
+    await mkdir(join(folder, 'config'))
+    await writeFile(join(folder, 'config', 'local.json'), JSON.stringify(settings))
+    return loadConfig({ cwd: folder, env: { NODE_ENV: 'production' } })
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  return typeof address === 'object' ? (address?.port ?? 0) : 0
+}
+
+/** Asks until somebody listens there. */
+async function answerOf(url: string, init: RequestInit): Promise<Response> {
+  return fetch(url, init).catch(async () => {
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    return answerOf(url, init)
+  })
 }
 
 /** What the compiler says of examples, with our options and the package's sources as `wechat-hub`. */

@@ -1,6 +1,7 @@
 import type { Context } from 'koa'
 import { isPlain } from '../wechat/signature.js'
 import type { Wechat } from '../wechat/wechat.js'
+import { refuse } from './answer.js'
 
 /**
  * Answers WeChat's check of the callback URL [PUSH]: `echostr` unchanged if one of the accounts' Tokens signed the query,
@@ -8,11 +9,8 @@ import type { Wechat } from '../wechat/wechat.js'
  */
 export function answerHandshake(ctx: Context, wechats: readonly Wechat[]): void {
   const { echostr } = ctx.query
-  ctx.type = 'text/plain'
   if (isPlain(echostr) && wechats.some((wechat) => wechat.auth(ctx.query))) {
+    ctx.type = 'text/plain'
     ctx.body = echostr
-    return
-  }
-  ctx.status = 403
-  ctx.body = 'mismatch'
+  } else refuse(ctx)
 }

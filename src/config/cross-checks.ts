@@ -1,8 +1,8 @@
 import { hashKey, isWellFormed } from '../access/key.js'
 import { dotPath, type Fault } from './fault.js'
+import { type Entries, entriesOf, get } from './raw.js'
+import { routeChecks } from './route-checks.js'
 import { appID, configSchema, keyHash, mode } from './schema.js'
-
-type Entries = readonly (readonly [name: string, settings: unknown])[]
 
 /**
  * What no single field shows. Works on the unchecked settings and passes over whatever is not as it should be, so that
@@ -17,6 +17,7 @@ export function crossChecks(raw: unknown, production: boolean): Fault[] {
     ...names('clients', clients),
     ...accountsApart(accounts),
     ...accounts.flatMap(modeWithoutKey),
+    ...accounts.flatMap(([name, settings]) => routeChecks(name, get(settings, 'routes'))),
     ...clients.flatMap(([name, client]) => strangeAccounts(name, client, accounts)),
     ...keysApart(clients, get(raw, 'key')),
     ...hubKey(get(raw, 'key')),
@@ -129,13 +130,4 @@ function portsApart(raw: unknown, accounts: Entries): Fault[] {
     return []
   const remedy = 'set another port; without an account the hub starts its sandbox there'
   return [{ field: 'sandbox.port', problem: 'is also the port of the hub itself', remedy }]
-}
-
-function entriesOf(value: unknown): Entries {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.entries(value) : []
-}
-
-function get(value: unknown, name: string): unknown {
-  if (typeof value !== 'object' || value === null) return undefined
-  return Object.getOwnPropertyDescriptor(value, name)?.value
 }

@@ -5,7 +5,16 @@ import { knownSettings } from './schema.js'
 
 /** What the schema found, told without a single value: zod's own sentences are not used, they may quote one. */
 export function faultsOfIssues(issues: readonly z.core.$ZodIssue[], raw: unknown): Fault[] {
-  return issues.flatMap((issue) => (issue.code === 'unrecognized_keys' ? unknown(issue) : [refused(issue, raw)]))
+  return issues
+    .flatMap(ofFittingBranch)
+    .flatMap((issue) => (issue.code === 'unrecognized_keys' ? unknown(issue) : [refused(issue, raw)]))
+}
+
+/** Where a value may be of several types, what is wrong with it as the one that it is of. */
+function ofFittingBranch(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
+  if (issue.code !== 'invalid_union') return [issue]
+  const fitting = issue.errors.find((inner) => !inner.some(({ code, path }) => code === 'invalid_type' && !path.length))
+  return fitting?.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] })) ?? [issue]
 }
 
 function unknown({ path, keys }: z.core.$ZodIssueUnrecognizedKeys): Fault[] {
@@ -27,9 +36,11 @@ function refused(issue: z.core.$ZodIssue, raw: unknown): Fault {
 
 function problemOf(issue: z.core.$ZodIssue, value: unknown): string {
   if (value === undefined) return 'is missing'
+  if (issue.code === 'custom' && typeof issue.params?.['problem'] === 'string') return issue.params['problem']
   if (issue.code === 'invalid_type' && typeof value === 'string' && /int|number/.test(issue.expected)) {
     return 'is not a plain number'
   }
+  if (issue.code === 'invalid_type' && issue.expected === 'undefined') return 'does not go with the rest'
   if (issue.code === 'invalid_type') return `must not be ${kindOf(value)}`
   if (issue.code === 'too_small' && issue.origin !== 'array') return 'is too small'
   if (issue.code === 'too_big' && issue.origin !== 'array') return 'is too large'

@@ -1,6 +1,10 @@
 import { z } from 'zod'
 import { isScope } from '../access/scope.js'
 import type { Scope } from '../http/route.js'
+import { listOf, oneOf, refuse, section, text, tokenOf, trueOrFalse, wholeNumber } from './parts.js'
+import { knownRouteSettings, type RouteConfig, routes } from './route-schema.js'
+
+export type { RouteConfig }
 
 /** One account of WeChat. */
 export interface AccountConfig {
@@ -18,6 +22,8 @@ export interface AccountConfig {
   readonly mode: 'plain' | 'compatible' | 'safe'
   /** How many access_tokens WeChat gives this account a day. 1 to 100000, default 2000; a 测试号 has 200. */
   readonly dailyTokens: number
+  /** Where its messages go, the first that matches first. Default none; at most 100. */
+  readonly routes: readonly RouteConfig[]
 }
 
 /** One back end. */
@@ -61,40 +67,12 @@ export interface Config {
   readonly key?: string | undefined
 }
 
-// A schema's error message is the remedy: what to set. What is wrong is said by issues.ts.
-
-function text(form: RegExp, remedy: string) {
-  return z.string({ error: remedy }).regex(form, { error: remedy })
-}
-
-function wholeNumber(least: number, most: number, unit = '') {
-  const error = `set a whole number${unit} from ${least} to ${most}`
-  return z.int({ error }).min(least, { error }).max(most, { error })
-}
-
-function oneOf<const T extends readonly string[]>(words: T) {
-  return z.enum(words, { error: `set one of: ${words.join(', ')}` })
-}
-
-/** One value or a list of them; always a list afterwards. */
-function listOf<T extends z.ZodType>(element: T, error: string, most = 10) {
-  const list = z.array(element, { error }).min(1, { error }).max(most, { error })
-  return z.preprocess((value) => (typeof value === 'string' ? [value] : value), list)
-}
-
-function section<T extends z.ZodRawShape>(shape: T) {
-  return z.strictObject(shape, { error: 'set a JSON object' })
-}
-
 const port = wholeNumber(0, 65_535)
 const apiDomainRemedy = 'set an https origin such as https://api.weixin.qq.com/ (http only for this machine)'
 
-const apiDomain = z.string({ error: apiDomainRemedy }).transform((value, context) => {
-  const origin = apiOrigin(value)
-  if (origin !== undefined) return origin
-  context.issues.push({ code: 'custom', message: apiDomainRemedy, input: value })
-  return z.NEVER
-})
+const apiDomain = z
+  .string({ error: apiDomainRemedy })
+  .transform((value, context) => apiOrigin(value) ?? refuse(context, value, apiDomainRemedy))
 
 function apiOrigin(value: string): string | undefined {
   if (!/^https?:\/\/[^\s\\/?#@]+\/?$/i.test(value) || !URL.canParse(value)) return undefined
@@ -103,7 +81,6 @@ function apiOrigin(value: string): string | undefined {
   return url.protocol === 'https:' || here ? url.href : undefined
 }
 
-const token = text(/^[A-Za-z0-9]{3,32}$/, 'set the Token of the WeChat console: 3 to 32 letters and digits')
 const encodingAESKey = text(/^[A-Za-z0-9]{43}$/, 'set the EncodingAESKey of the WeChat console: 43 letters and digits')
 
 export const appID = text(/^wx[0-9A-Za-z]{16}$/, 'set the AppID of the WeChat console: wx and 16 letters and digits')
@@ -114,13 +91,17 @@ const accountFields = {
   appID,
   appSecret: text(/^[A-Za-z0-9]{32}$/, 'set the AppSecret of the WeChat console: 32 letters and digits'),
   endpoint: oneOf(['token', 'stable_token']).default('token'),
-  token: listOf(token, 'set a Token of 3 to 32 letters and digits, or a list of such, newest first'),
+  token: listOf(
+    tokenOf('the WeChat console'),
+    'set a Token of 3 to 32 letters and digits, or a list of such, newest first',
+  ),
   encodingAESKey: listOf(
     encodingAESKey,
     'set an EncodingAESKey of 43 letters and digits, or a list of such, newest first',
   ).default([]),
   mode: mode.optional(),
   dailyTokens: wholeNumber(1, 100_000).default(2000),
+  routes,
 }
 
 export const account = section(accountFields).transform(
@@ -158,7 +139,7 @@ const sections = {
   server: section({
     port,
     host: text(/^[A-Za-z0-9.:_%-]{1,255}$/, 'set an IP address or a host name to listen on, such as :: or 127.0.0.1'),
-    trustProxy: z.boolean({ error: 'set true or false' }),
+    trustProxy: trueOrFalse(),
   }),
   wechat: section({
     apiDomain,
@@ -186,9 +167,9 @@ export const configSchema = section(settings)
 
 /** The settings that the object at this path may have: for "did you mean". */
 export function knownSettings(path: readonly PropertyKey[]): readonly string[] {
-  const [first] = path
+  const [first, , third] = path
   if (first === undefined) return Object.keys(settings)
-  if (first === 'accounts') return Object.keys(accountFields)
+  if (first === 'accounts') return third === 'routes' ? knownRouteSettings(path.slice(3)) : Object.keys(accountFields)
   if (first === 'clients') return Object.keys(clientFields)
   return Object.entries(sections).flatMap(([name, { shape }]) => (name === first ? Object.keys(shape) : []))
 }

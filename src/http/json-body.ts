@@ -1,5 +1,5 @@
 import type { Context } from 'koa'
-import getRawBody from 'raw-body'
+import { BodyRefused, readBody } from './body.js'
 import { HttpError } from './error.js'
 
 const longestBody = 64 * 1024
@@ -22,18 +22,14 @@ export async function readJsonBody(ctx: Context): Promise<Readonly<Record<string
 
 async function read(ctx: Context): Promise<string> {
   try {
-    const length = ctx.get('content-length')
-    return await getRawBody(ctx.req, {
-      encoding: 'utf-8',
-      limit: longestBody,
-      ...(length === '' ? {} : { length }),
-    })
+    return await readBody(ctx.req, longestBody)
   } catch (error) {
-    const tooLong = error instanceof Error && 'type' in error && error.type === 'entity.too.large'
+    if (!(error instanceof BodyRefused)) throw error
     // What is left of the body is not worth reading: the connection ends with the answer.
-    throw tooLong
-      ? new HttpError(413, `the body is longer than ${longestBody} bytes`, { headers: { connection: 'close' } })
-      : new HttpError(400, 'the body could not be read', { headers: { connection: 'close' } })
+    const headers = { connection: 'close' }
+    throw error.reason === 'too-long'
+      ? new HttpError(413, `the body is longer than ${longestBody} bytes`, { headers })
+      : new HttpError(400, 'the body could not be read', { headers })
   }
 }
 

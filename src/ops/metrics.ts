@@ -3,6 +3,7 @@ import type { Account } from '../accounts.js'
 import type { ApiObservation } from '../wechat/api.js'
 import type { CredentialEvent } from '../wechat/credential-event.js'
 import type { Source } from '../wechat/held.js'
+import { type OutboxDepth, PushMetrics } from './push-metrics.js'
 
 const credential = 'access_token'
 
@@ -44,12 +45,15 @@ export class Metrics {
   })
   readonly #storeFailures = new Counter({
     name: 'wechat_hub_store_failures_total',
-    help: 'Failures of the store. operation: save, read, lock or set-aside',
+    help: 'Failures of the store. operation: save, read, lock, set-aside, or of a push claim, finish, late, outbox',
     labelNames: ['account', 'operation'],
     registers: [this.#registry],
   })
 
-  constructor(accounts: () => readonly Account[]) {
+  /** Those of pushes. */
+  readonly pushes: PushMetrics
+
+  constructor(accounts: () => readonly Account[], outboxDepth: OutboxDepth) {
     collectDefaultMetrics({ register: this.#registry, prefix: 'wechat_hub_' })
     this.#addGauge('wechat_hub_credential_seconds_left', 'Seconds the present credential has to live', accounts, {
       labels: { credential },
@@ -61,6 +65,7 @@ export class Metrics {
     this.#addGauge('wechat_hub_fetches_daily_limit', 'Token fetches a day that the hub allows itself', accounts, {
       valueOf: ({ wechat }) => wechat.governor.limits.daily,
     })
+    this.pushes = new PushMetrics(this.#registry, { accounts, outboxDepth, storeFailures: this.#storeFailures })
   }
 
   tokenGiven(account: Account, source: Source): void {

@@ -1,8 +1,9 @@
 import { z } from 'zod'
-import { checked } from './refusal.js'
+import { type CallbackSettings, callbackFields } from './callback-settings.js'
+import { checked, Refusal } from './refusal.js'
 
 /** An account that the sandbox knows. */
-export interface SandboxAccount {
+export interface SandboxAccount extends CallbackSettings {
   /** 1 to 64 letters, digits, `_` and `-`. */
   appID: string
   /** 1 to 128 characters. */
@@ -23,6 +24,7 @@ export const accountSchema: z.ZodType<SandboxAccount> = z.strictObject({
   appID: z.string().regex(/^[\w-]{1,64}$/, 'must be 1 to 64 letters, digits, "_" and "-"'),
   appSecret: z.string().min(1).max(128),
   dailyTokens: z.int().min(0).optional(),
+  ...callbackFields,
 })
 
 /** The accounts of the sandbox, by appID. */
@@ -34,13 +36,19 @@ export class Accounts {
   }
 
   /**
-   * Adds an account, or gives one that is there a new secret or quota. Returns its appID.
+   * Adds an account, or changes one that is there: what is not given stays as it is. Returns its appID.
    * @throws Refusal that names the field, never its value.
    */
   add(account: SandboxAccount): string {
-    const { appID, appSecret, dailyTokens = 2000 } = checked(accountSchema, account)
-    this.#accounts.set(appID, { appID, appSecret, dailyTokens })
-    return appID
+    const given = checked(accountSchema, account)
+    const known = this.#accounts.get(given.appID)
+    const dailyTokens = given.dailyTokens ?? known?.dailyTokens ?? 2000
+    const changed = { ...known, ...withoutGaps(given), dailyTokens }
+    if (changed.mode !== undefined && changed.mode !== 'plain' && changed.encodingAESKey === undefined) {
+      throw new Refusal('"encodingAESKey": is needed in compatible and safe mode')
+    }
+    this.#accounts.set(changed.appID, changed)
+    return changed.appID
   }
 
   get(appID: string): Readonly<KnownAccount> | undefined {
@@ -50,4 +58,14 @@ export class Accounts {
   has(appID: string): boolean {
     return this.#accounts.has(appID)
   }
+
+  /** The appID that was added first. */
+  first(): string | undefined {
+    return this.#accounts.keys().next().value
+  }
+}
+
+function withoutGaps(account: SandboxAccount): SandboxAccount {
+  const { appID, appSecret } = account
+  return { ...Object.fromEntries(Object.entries(account).filter(([, value]) => value !== undefined)), appID, appSecret }
 }

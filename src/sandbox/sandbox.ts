@@ -2,6 +2,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type Koa from 'koa'
 import { Accounts, type SandboxAccount } from './accounts.js'
+import { type After, afterReally } from './after.js'
 import { createApp } from './app.js'
 import { SandboxClock } from './clock.js'
 import { Codes } from './codes.js'
@@ -9,6 +10,10 @@ import { Faults } from './faults.js'
 import { Media } from './media.js'
 import { Messages } from './messages.js'
 import type { LogLine } from './observe.js'
+import type { HandshakeReport } from './push/handshake.js'
+import type { HandshakeOrder, PushOrder } from './push/orders.js'
+import type { Push, PushReport } from './push/push.js'
+import { Pushes } from './push/pushes.js'
 import { Quotas } from './quotas.js'
 import { Requests } from './requests.js'
 import { loadState, saveState } from './state-file.js'
@@ -20,6 +25,10 @@ export type { SandboxAccount } from './accounts.js'
 export { sandboxAccount } from './built-in-account.js'
 export type { Fault, FaultKind } from './faults.js'
 export type { LogLine } from './observe.js'
+export type { Fields, Value } from './push/fields.js'
+export type { HandshakeReport } from './push/handshake.js'
+export type { HandshakeOrder, PushOrder } from './push/orders.js'
+export type { Delivery, Push, PushReport } from './push/push.js'
 export type { RecordedRequest, RequestList } from './requests.js'
 
 export interface SandboxOptions {
@@ -33,6 +42,8 @@ export interface SandboxOptions {
   log?: ((line: LogLine) => void) | undefined
   /** The wall clock, in ms since the epoch. Default `Date.now`. */
   now?: (() => number) | undefined
+  /** What the time-outs of pushes, and the pauses between them, run on. In ms. Default `setTimeout`. */
+  after?: After | undefined
 }
 
 /**
@@ -57,11 +68,13 @@ export class Sandbox implements World {
   readonly media = new Media()
   readonly faults = new Faults()
   readonly requests: Requests
+  readonly pushes: Pushes
   readonly #stateFile: string | undefined
   #server: Server | undefined
 
   /** @throws Refusal (a TypeError) that names the field of an account which is wrong. */
-  constructor({ accounts, stateFile, log = () => undefined, now: wall = Date.now }: SandboxOptions) {
+  constructor(options: SandboxOptions) {
+    const { accounts, stateFile, log = () => undefined, now: wall = Date.now, after = afterReally } = options
     const kept = loadState(stateFile)
     const save = () => this.#save()
     const now = () => this.clock.now()
@@ -74,6 +87,7 @@ export class Sandbox implements World {
     this.codes = new Codes(now)
     this.messages = new Messages(now)
     this.requests = new Requests(now)
+    this.pushes = new Pushes({ accounts: this.accounts, now, wall, after })
     this.app = createApp(this, log)
   }
 
@@ -92,8 +106,30 @@ export class Sandbox implements World {
     return `http://127.0.0.1:${portOf(server)}/`
   }
 
-  /** Stops, and cuts at once what is still under way, hanging connections too. It can listen again. */
+  /**
+   * A message or event for the callback, ready to be delivered once, or sent with retries, as often as a test likes.
+   * @throws Refusal (a TypeError) that names the field which is wrong or missing.
+   * @example
+   * const push = sandbox.preparePush({ message: { Content: 'hi' } })
+   * await Promise.all([push.deliver(), push.deliver()])
+   */
+  preparePush(order: PushOrder = {}): Push {
+    return this.pushes.prepare(order)
+  }
+
+  /** Sends a message or event to the callback as WeChat does, and tells what became of it. @throws Refusal as `preparePush`. */
+  async push(order: PushOrder = {}): Promise<PushReport> {
+    return this.pushes.prepare(order).send()
+  }
+
+  /** Asks the callback as the console does when its settings are saved. @throws Refusal as `preparePush`. */
+  async handshake(order: HandshakeOrder = {}): Promise<HandshakeReport> {
+    return this.pushes.handshake(order)
+  }
+
+  /** Stops, and cuts at once what is still under way, hanging connections and pushes too. It can listen again. */
   async close(): Promise<void> {
+    await this.pushes.close()
     const server = this.#server
     this.#server = undefined
     if (server === undefined) return

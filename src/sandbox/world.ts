@@ -4,6 +4,7 @@ import type { Codes } from './codes.js'
 import type { Faults } from './faults.js'
 import type { Media } from './media.js'
 import type { Messages } from './messages.js'
+import type { Pushes } from './push/pushes.js'
 import type { Quotas } from './quotas.js'
 import type { Requests } from './requests.js'
 import type { Tickets } from './tickets.js'
@@ -21,4 +22,5 @@ export interface World {
   readonly media: Media
   readonly faults: Faults
   readonly requests: Requests
+  readonly pushes: Pushes
 }

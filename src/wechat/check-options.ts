@@ -6,6 +6,8 @@ const known: Readonly<Record<keyof WechatOptions, true>> = {
   appSecret: true,
   token: true,
   encodingAESKey: true,
+  mode: true,
+  type: true,
   getAccessToken: true,
   saveAccessToken: true,
   lock: true,
@@ -47,11 +49,20 @@ export function checkOptions(options: WechatOptions): void {
   for (const name of ['appID', 'appSecret'] as const) {
     if (!isText(options[name])) refuse(name, 'a non-empty string')
   }
-  for (const name of ['token', 'encodingAESKey'] as const) {
-    if (options[name] !== undefined && ![options[name]].flat().every(isText)) {
-      // An empty Token would let everybody sign.
-      refuse(name, 'a non-empty string or a list of such')
-    }
+  if (options.token !== undefined && ![options.token].flat().every(isText)) {
+    // An empty Token would let everybody sign.
+    refuse('token', 'a non-empty string or a list of such')
+  }
+  const keys = options.encodingAESKey === undefined ? [] : [options.encodingAESKey].flat()
+  if (!keys.every(isEncodingAESKey)) refuse('encodingAESKey', '43 letters and digits or a list of such')
+  if (options.mode !== undefined && !['plain', 'compatible', 'safe'].includes(options.mode)) {
+    refuse('mode', '"plain", "compatible" or "safe"')
+  }
+  if (options.mode !== undefined && options.mode !== 'plain' && keys.length === 0) {
+    refuse('mode', '"plain" without an encodingAESKey')
+  }
+  if (options.type !== undefined && !['official', 'miniprogram'].includes(options.type)) {
+    refuse('type', '"official" or "miniprogram"')
   }
   if (options.apiDomain !== undefined && !isOrigin(options.apiDomain)) {
     refuse('apiDomain', 'an http or https origin without a path, such as https://api.weixin.qq.com/')
@@ -80,6 +91,10 @@ export function checkOptions(options: WechatOptions): void {
 
 function isText(value: unknown): boolean {
   return typeof value === 'string' && value !== ''
+}
+
+function isEncodingAESKey(value: unknown): boolean {
+  return typeof value === 'string' && /^[A-Za-z0-9]{43}$/.test(value)
 }
 
 function isOrigin(value: unknown): boolean {

@@ -61,6 +61,8 @@ export const errcodes: Readonly<Record<number, ErrcodeEntry>> = {
     remedy: 'It is given anew at midnight in Beijing (UTC+8); clear_quota gives it back at once, ten times a month.',
   },
   45011: { kind: 'quota', meaning: 'too many calls in this minute' },
+  45015: { kind: 'request', meaning: 'the user has not written within the last 48 hours' },
+  45047: { kind: 'request', meaning: 'too many customer-service messages to this user; they must write first' },
   47001: { kind: 'request', meaning: 'the body is not valid JSON or XML' },
   48001: { kind: 'request', meaning: 'this account may not use this call' },
   48004: { kind: 'permanent', meaning: 'WeChat has banned this call for the account' },

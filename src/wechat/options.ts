@@ -1,6 +1,7 @@
 import type { ApiObservation } from './api.js'
 import type { Clock } from './clock.js'
 import type { CredentialEvent } from './credential-event.js'
+import type { Mode } from './push.js'
 import type { Secrets } from './secrets.js'
 import type { Lease, Storage } from './storage.js'
 import type { TokenEndpointName } from './token-endpoint.js'
@@ -16,14 +17,20 @@ export interface AccessTokenRecord {
   readonly version?: number
 }
 
+export type AccountType = 'official' | 'miniprogram'
+
 export interface WechatOptions {
   /** `wx` and 16 letters or digits. */
   readonly appID: string
   readonly appSecret: string
   /** The Token set in WeChat's admin console, or several, newest first. Without one no handshake succeeds. */
   readonly token?: string | readonly string[]
-  /** The EncodingAESKey for safe mode, 43 characters, or several, newest first. */
+  /** The EncodingAESKey for compatible and safe mode, 43 letters and digits, or several, newest first. */
   readonly encodingAESKey?: string | readonly string[]
+  /** How pushes come, as set in WeChat's admin console. Default `safe` with an `encodingAESKey`, else `plain`. */
+  readonly mode?: Mode
+  /** Default `official`. A mini program takes no passive replies [MPKF]: they go by the customer-service API instead. */
+  readonly type?: AccountType
   /** Gives the stored record, as JSON text or an object. Missing or broken means: fetch anew. Default: memory. */
   readonly getAccessToken?: () => Promise<unknown>
   /** Stores the record. May answer `false` to refuse one that is not newer than what is there. Default: memory. */

@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
+import crypto, { createHash, timingSafeEqual } from 'node:crypto'
 
 /** What WeChat signs of a handshake and of a push in plain mode. */
 export interface SignedQuery {
@@ -40,13 +40,13 @@ export function isSigned(query: Readonly<Record<string, unknown>>, tokens: reado
   if (signed === undefined) return false
   // Every token is tried, so that the time taken does not tell which one fits.
   return tokens
-    .map((token) => sameText(handshakeSignature(token, signed.timestamp, signed.nonce), signed.signature))
+    .map((token) => sameSignature(handshakeSignature(token, signed.timestamp, signed.nonce), signed.signature))
     .includes(true)
 }
 
-/** Compares two secrets in a time that does not depend on where they differ, nor on their lengths. */
-export function sameText(a: string, b: string): boolean {
-  return timingSafeEqual(createHash('sha256').update(a).digest(), createHash('sha256').update(b).digest())
+/** Compares two signatures, whose length is no secret, in a time that does not depend on where they differ. */
+export function sameSignature(a: string, b: string): boolean {
+  return a.length === b.length && timingSafeEqual(Buffer.from(a, 'latin1'), Buffer.from(b, 'latin1'))
 }
 
 function readSignedQuery(query: Readonly<Record<string, unknown>>): SignedQuery | undefined {
@@ -60,15 +60,17 @@ export function isPlain(value: unknown): value is string {
 }
 
 function sha1OfSorted(values: string[]): string {
-  // PROTOCOL trap 3: byte order, not the locale's. UTF-16 order differs from it only beyond U+FFFF.
-  return sha1(
-    values
-      .map((value) => Buffer.from(value))
-      .sort(Buffer.compare)
-      .join(''),
-  )
+  return sha1(sortedByBytes(values).join(''))
 }
 
-function sha1(text: string): string {
-  return createHash('sha1').update(text).digest('hex')
+/** PROTOCOL trap 3: byte order, not the locale's. That of UTF-16, which costs less, differs from it only from U+D800 on. */
+function sortedByBytes(values: string[]): readonly unknown[] {
+  if (!values.some((value) => /[\uD800-\uFFFF]/.test(value))) return values.sort()
+  return values.map((value) => Buffer.from(value)).sort(Buffer.compare)
 }
+
+/** Node 20.12 and later hash in one step, which takes half the time. */
+const sha1: (text: string) => string =
+  typeof crypto.hash === 'function'
+    ? (text) => crypto.hash('sha1', text)
+    : (text) => createHash('sha1').update(text).digest('hex')

@@ -3,11 +3,15 @@ import { storageOf } from './callback-storage.js'
 import { checkOptions } from './check-options.js'
 import { systemClock } from './clock.js'
 import { Credential } from './credential.js'
+import { customMessage } from './customer-service.js'
 import { isTokenDead } from './errors.js'
 import { Governor } from './governor.js'
-import type { AccessTokenRecord, WechatOptions } from './options.js'
+import type { AccessTokenRecord, AccountType, WechatOptions } from './options.js'
+import { type Push, PushReader, type RefusedPush } from './push.js'
 import { readRecord } from './record.js'
+import type { Reply } from './reply.js'
 import { Secrets } from './secrets.js'
+import { shielded } from './shielded.js'
 import { isSigned } from './signature.js'
 import { limitsOf, stableTokenEndpoint, tokenEndpoint } from './token-endpoint.js'
 
@@ -24,12 +28,14 @@ import { limitsOf, stableTokenEndpoint, tokenEndpoint } from './token-endpoint.j
  */
 export class Wechat {
   readonly appID: string
+  readonly type: AccountType
   /** The life of the account's access_token. */
   readonly accessToken: Credential
   /** The count of the account's token fetches. */
   readonly governor: Governor
   readonly #api: Api
   readonly #tokens: readonly string[]
+  readonly #pushes: PushReader
   readonly #clock
   readonly #margin: number
 
@@ -38,10 +44,14 @@ export class Wechat {
     checkOptions(options)
     const { appID, appSecret, clock = systemClock, secrets = new Secrets(), onEvent, endpoint = 'token' } = options
     this.appID = appID
+    this.type = options.type ?? 'official'
     this.#clock = clock
     this.#tokens = listOf(options.token)
     this.#margin = (options.expiryMargin ?? 20) * 1000
-    secrets.keep(appSecret, ...this.#tokens, ...listOf(options.encodingAESKey))
+    const keys = listOf(options.encodingAESKey)
+    const mode = options.mode ?? (keys.length === 0 ? 'plain' : 'safe')
+    this.#pushes = new PushReader({ appID, tokens: this.#tokens, encodingAESKeys: keys, mode, clock })
+    secrets.keep(appSecret, ...this.#tokens, ...keys)
     this.#api = new Api({
       clock,
       secrets,
@@ -80,6 +90,26 @@ export class Wechat {
    */
   auth(query: Readonly<Record<string, unknown>>): boolean {
     return isSigned(query, this.#tokens)
+  }
+
+  /**
+   * What WeChat pushed: checked against this account's Tokens and, where its mode asks for it, deciphered. Whatever the query
+   * says, the mode is the account's.
+   */
+  readPush(query: Readonly<Record<string, unknown>>, body: string): Push | RefusedPush {
+    return this.#pushes.read(query, body)
+  }
+
+  /**
+   * Sends a message to a user by the customer-service API, which WeChat allows within 48 hours of the user's last one.
+   *
+   * @throws {TypeError} for `transfer_customer_service`, which is a passive reply only.
+   * @throws {WechatError} as `call` does.
+   */
+  async sendMessage(openid: string, reply: Reply): Promise<void> {
+    const json = customMessage(reply, openid)
+    if (json === undefined) throw new TypeError(`"${reply.MsgType}" can only be a passive reply`)
+    await this.call('/cgi-bin/message/custom/send', { json })
   }
 
   /**
@@ -163,15 +193,4 @@ export class Wechat {
 function listOf(value: string | readonly string[] | undefined): readonly string[] {
   if (value === undefined) return []
   return typeof value === 'string' ? [value] : value
-}
-
-/** An observer that fails must not turn what it observes into a failure: it is told as a warning of the process. */
-function shielded<T>(observe: (observed: T) => void): (observed: T) => void {
-  return (observed) => {
-    try {
-      observe(observed)
-    } catch (error) {
-      process.emitWarning(error instanceof Error ? error : String(error))
-    }
-  }
 }

@@ -2,9 +2,11 @@ import { createReadStream } from 'node:fs'
 import { makeKey } from '../../src/access/key.js'
 import type { Build } from './build.js'
 import { Child } from './child.js'
+import { withChildren } from './children.js'
 import { type Figure, figure } from './figure.js'
 import type { Load, Loaded } from './programs/load.js'
 import { accessTokenPath, bareKoa, hubOfAccount, sandbox, withCpuProbe } from './programs.js'
+import { inTurns } from './rounds.js'
 import { Server } from './server.js'
 
 /** Many short ones: on a machine that does other things as well the median of many pairs is worth more than long rounds. */
@@ -18,12 +20,7 @@ const connections = 20
 export async function httpCost(build: Build): Promise<Figure> {
   const key = makeKey()
   const headers = { authorization: `Bearer ${key}` }
-  const children: Child[] = []
-  const started = <C extends Child>(child: C): C => {
-    children.push(child)
-    return child
-  }
-  try {
+  return withChildren(async (started) => {
     const apiDomain = await started(new Child(sandbox(build))).hear<string>()
     const hub = await Server.start(withCpuProbe(build, hubOfAccount(build, { key, apiDomain })))
     started(hub.child)
@@ -33,13 +30,7 @@ export async function httpCost(build: Build): Promise<Figure> {
     const loader = started(new Child({ file: build.program('load'), talks: true }))
 
     const cost = (server: Server) => cpuOfRequest(server, loader, headers)
-    const measured = []
-    for (let round = 0; round < warmUps + rounds; round++) {
-      const early = round % 2 === 0 ? await cost(bare) : undefined
-      const ofHub = await cost(hub)
-      const ofBare = early ?? (await cost(bare))
-      if (round >= warmUps) measured.push({ measured: ofHub, compared: ofBare })
-    }
+    const measured = await inTurns({ rounds, warmUps, measure: () => cost(hub), compare: () => cost(bare) })
     await hub.child.stop()
     await checkLog(hub.child.log)
     return figure({
@@ -49,9 +40,7 @@ export async function httpCost(build: Build): Promise<Figure> {
       rounds: measured,
       target: { of: 'ratio', atMost: 1.35 },
     })
-  } finally {
-    await Promise.all(children.map((child) => child.stop()))
-  }
+  })
 }
 
 async function memoryAnswer(url: string, headers: Record<string, string>): Promise<string> {

@@ -3,11 +3,11 @@ import { join } from 'node:path'
 import { hashKey } from '../../src/access/key.js'
 import type { Build } from './build.js'
 import type { Program } from './child.js'
+import { appID, appSecret, encodingAESKey, token } from './programs/account.js'
 import { freePort, type ServerProgram } from './server.js'
 import { temporaryFolder } from './temporary.js'
 
-/** An account that only the sandbox of the benchmark knows. */
-const account = { WECHAT_APPID: 'wx0123456789abcdef', WECHAT_APPSECRET: '0123456789abcdef0123456789abcdef' }
+const account = { WECHAT_APPID: appID, WECHAT_APPSECRET: appSecret }
 
 export const accessTokenPath = '/v1/default/access-token'
 
@@ -19,12 +19,35 @@ export async function hubWithoutConfiguration({ app }: Build): Promise<ServerPro
 /** The hub with an account in the environment, and one client in `config/local.json`. */
 export function hubOfAccount({ app }: Build, options: { key: string; apiDomain?: string }): ServerProgram {
   const { key, apiDomain = 'https://api.weixin.qq.com/' } = options
-  const configFolder = join(temporaryFolder(), 'config')
   const client = { keyHash: hashKey(key), accounts: ['default'], scopes: ['token'] }
-  mkdirSync(configFolder)
-  writeFileSync(join(configFolder, 'local.json'), JSON.stringify({ clients: { shop: client } }))
-  const token = { WECHAT_TOKEN: 'shopToken', WECHAT_API_DOMAIN: apiDomain }
-  return { file: app, path: '/healthz', env: { ...account, ...token, NODE_CONFIG_DIR: configFolder } }
+  const configFolder = configured({ clients: { shop: client } })
+  const callback = { WECHAT_TOKEN: token, WECHAT_API_DOMAIN: apiDomain }
+  return { file: app, path: '/healthz', env: { ...account, ...callback, NODE_CONFIG_DIR: configFolder } }
+}
+
+/** The hub with an account in safe mode, whose pushes this back end answers. */
+export function hubWithRoutes(
+  { app }: Build,
+  { to, format, observed }: { to: string; format: 'xml' | 'json'; observed: boolean },
+): ServerProgram {
+  const route = { to, format, ...(format === 'xml' ? { token } : { secret: 'a-secret-of-the-benchmarks' }) }
+  const routes = observed ? [route, { ...route, observe: true }] : [route]
+  const configFolder = configured({ accounts: { default: { appID, appSecret, token, encodingAESKey, routes } } })
+  return { file: app, path: '/healthz', env: { NODE_CONFIG_DIR: configFolder } }
+}
+
+export function backEnd(build: Build, format: 'xml' | 'json'): ServerProgram {
+  return { file: build.program('back-end'), path: '/', env: { FORMAT: format } }
+}
+
+/** A Koa app whose pushes a handler answers by our middleware. */
+export function ownCallback(build: Build, mode: 'plain' | 'safe'): ServerProgram {
+  return { file: build.program('own-callback'), path: '/healthz', env: { MODE: mode } }
+}
+
+/** The same by that of co-wechat. */
+export function coWechatCallback(build: Build, mode: 'plain' | 'safe'): ServerProgram {
+  return { file: build.program('co-wechat-callback'), path: '/healthz', env: { MODE: mode } }
 }
 
 export function bareKoa(build: Build, answer = '{}'): ServerProgram {
@@ -42,4 +65,12 @@ export function sandbox(build: Build): Program {
 /** The same program, which then tells its CPU time when it is asked. */
 export function withCpuProbe<P extends Program>(build: Build, program: P): P {
   return { ...program, talks: true, options: ['--import', build.program('cpu-probe')] }
+}
+
+/** A folder with this `local.json`. */
+function configured(settings: object): string {
+  const folder = join(temporaryFolder(), 'config')
+  mkdirSync(folder)
+  writeFileSync(join(folder, 'local.json'), JSON.stringify(settings))
+  return folder
 }

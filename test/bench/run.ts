@@ -7,19 +7,25 @@ import { httpCost } from './http-cost.js'
 import { idleMemory } from './idle-memory.js'
 import { inProcess } from './in-process.js'
 import { machine } from './machine.js'
+import { pushInProcess } from './push-in-process.js'
+import { pushOverHttp } from './push-over-http.js'
+import { routedPush } from './routed-push.js'
 import { start } from './start.js'
 import { table } from './table.js'
 import { removeTemporaryFolders } from './temporary.js'
 
-/** `npm run bench -- [--json FILE]`. Exits with 0 unless something could not be measured. */
-const { values: options } = parseArgs({ options: { json: { type: 'string' } } })
+/** `npm run bench -- [--json FILE] [--only WORD]`. Exits with 0 unless something could not be measured. */
+const { values: options } = parseArgs({ options: { json: { type: 'string' }, only: { type: 'string', default: '' } } })
 
-const longestRun = 240_000
+const longestRun = 300_000
 const measurements: Readonly<Record<string, (build: Build) => Promise<Figure | Figure[]>>> = {
   'access-token over HTTP': httpCost,
   'fetchAccessToken in process': inProcess,
   start,
   'idle memory': idleMemory,
+  'pushes over HTTP': pushOverHttp,
+  'pushes in process': pushInProcess,
+  'routed pushes': routedPush,
 }
 
 async function main(): Promise<void> {
@@ -28,7 +34,8 @@ async function main(): Promise<void> {
   const built = await build()
   const figures: Figure[] = []
   const failures: Record<string, string> = {}
-  for (const [name, measure] of Object.entries(measurements)) {
+  const wanted = Object.entries(measurements).filter(([name]) => name.includes(options.only))
+  for (const [name, measure] of wanted) {
     try {
       process.stderr.write(`measuring ${name}\n`)
       figures.push(...[await measure(built)].flat())

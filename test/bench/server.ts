@@ -17,12 +17,14 @@ const pollEvery = 5
 export class Server {
   readonly child: Child
   readonly url: string
+  readonly port: number
   /** From the start of the process to the first answer. */
   readonly startMs: number
 
-  private constructor(child: Child, url: string, startMs: number) {
+  private constructor(child: Child, port: number, startMs: number) {
     this.child = child
-    this.url = url
+    this.port = port
+    this.url = `http://127.0.0.1:${port}`
     this.startMs = startMs
   }
 
@@ -37,7 +39,7 @@ export class Server {
       await child.stop()
       throw error
     }
-    return new Server(child, url, performance.now() - began)
+    return new Server(child, port, performance.now() - began)
   }
 }
 

@@ -24,11 +24,17 @@ function row({ name, unit, measured, yardstick, compared, ratio, target, met }: 
 
 function amount(value: number, unit: Unit, target?: Target): string {
   if (unit === 'calls/s') return `${(value / 1e6).toFixed(2)} M/s`
-  if (unit !== 'MB') return `${value.toFixed(unit === 'ms' ? 0 : 1)} ${unit}`
+  if (unit === 'pushes/s') return `${(value / 1e3).toFixed(1)} k/s`
+  if (unit !== 'MB') return `${value.toFixed(decimals(value, unit))} ${unit}`
   // Which of the two megabytes is meant decides only here.
   const mebibytes = (value * 1e6) / 2 ** 20
   const most = target?.atMost ?? 0
   return `${value.toFixed(1)} MB${value > most && mebibytes <= most ? ` (${mebibytes.toFixed(1)} MiB)` : ''}`
+}
+
+function decimals(value: number, unit: Unit): number {
+  if (unit !== 'ms') return 1
+  return value < 10 ? 2 : 0
 }
 
 function bound({ of, atMost, atLeast }: Target, unit: Unit): string {

@@ -8,6 +8,7 @@ import { loadConfig } from '../../src/config.js'
 import type { FaultKind } from '../../src/sandbox/sandbox.js'
 import { Wechat } from '../../src/wechat/wechat.js'
 import { AppProcess } from '../support/app-process.js'
+import { type Answering, BackEndServer } from '../support/back-end.js'
 import { MovableClock } from '../support/movable-clock.js'
 import { blog, hubKey, RunningHub, readJson, shop } from '../support/running-hub.js'
 
@@ -15,6 +16,11 @@ const clientKey = makeKey()
 /** Of no form that a log could know it by. */
 const chosenKey = 'a/key+chosen:by the operator'.replaceAll(' ', '-')
 const aesKey = 'CanaryCanaryCanaryCanaryCanaryCanaryCanary1'
+/** Of routes: what signs, and what stands in a query. What a user writes is nobody else's business either. */
+const routeSecret = 'canary/of+the=json-route'
+const routeToken = 'CanaryOfTheXmlRoute'
+const routeQuery = 'canary-in-the-query-of-a-route'
+const userText = 'canary: what a user has written'
 const wrongSecret = 'c0ffeec0ffeec0ffeec0ffeec0ffee00'
 
 /** Everything the hub said that is no rightful answer of a token: log lines, errors, metrics, file names. */
@@ -29,7 +35,11 @@ const secrets = new Set([
   hubKey,
   clientKey,
   chosenKey,
+  routeSecret,
+  routeToken,
 ])
+/** What the hub has no way to know for a secret in a stranger's request, and does not say by itself. */
+const unsaid = [routeQuery, userText]
 
 let dataDir: string
 
@@ -54,7 +64,7 @@ describe('no secret is said (P6)', () => {
     ['in base64', (secret: string) => base64Forms(secret)],
     ['in hex', (secret: string) => [hex(secret), hex(secret).toUpperCase()]],
   ])('%s', (_how, formsOf) => {
-    for (const secret of secrets) {
+    for (const secret of [...secrets, ...unsaid]) {
       for (const form of formsOf(secret)) {
         const leaks = said.filter((text) => text.includes(form))
         expect(leaks.map((text) => text.slice(0, 300))).toEqual([])
@@ -83,18 +93,34 @@ function hex(text: string): string {
 
 async function flowsOfTheHub(): Promise<void> {
   const base = loadConfig({ env: { WECHAT_HUB_DATA: dataDir }, cwd: dataDir })
-  const account = { type: 'official', endpoint: 'token', mode: 'safe', dailyTokens: 2000 } as const
+  const backEnd = await BackEndServer.start((_asked, response) => void response.socket?.destroy())
+  const to = `${backEnd.url}bot?key=${routeQuery}`
+  const route = { match: {}, to, observe: false, late: 'customer-service', timeout: 60 } as const
+  const routes = [
+    { ...route, match: { Content: 'xml' }, format: 'xml' as const, token: routeToken },
+    { ...route, format: 'json' as const, secret: routeSecret },
+    { ...route, observe: true, format: 'json' as const, secret: routeSecret, to: `${to}&observe` },
+  ]
+  const account = { type: 'official', endpoint: 'token', mode: 'safe', dailyTokens: 2000, routes: [] } as const
   const config = {
     log: { level: 'trace' as const },
     accounts: {
-      shop: { ...account, ...shop, token: [shop.token], encodingAESKey: [aesKey] },
-      blog: { ...account, ...blog, token: [blog.token], encodingAESKey: [], endpoint: 'stable_token' as const },
+      shop: { ...account, ...shop, token: [shop.token], encodingAESKey: [aesKey], routes },
+      blog: {
+        ...account,
+        ...blog,
+        token: [blog.token],
+        encodingAESKey: [],
+        mode: 'plain' as const,
+        endpoint: 'stable_token' as const,
+      },
       fool: {
         ...account,
         appID: 'wx00000000000000ff',
         appSecret: wrongSecret,
         token: [shop.token],
         encodingAESKey: [],
+        mode: 'plain' as const,
       },
     },
     clients: {
@@ -111,12 +137,32 @@ async function flowsOfTheHub(): Promise<void> {
     for (const token of tokens) secrets.add(token)
     await everyFault(running, [shop.appSecret, blog.appSecret, shop.token, aesKey, hubKey, ...tokens])
     await strangeRequests(running)
+    await pushesGoWrong(running, backEnd)
     said.push(await (await running.request('/metrics')).text(), await (await running.request('/readyz')).text())
     await running.close()
     said.push(...running.logLines, ...(await readdir(dataDir, { recursive: true })))
     if (restart === 1)
       await writeFile(join(dataDir, shop.appID, 'access_token.json'), `{"access_token":"${wrongSecret}`)
   }
+  await backEnd.close()
+}
+
+/** Back ends that break off, answer rubbish and answer late; refused pushes; a reply that WeChat does not take. */
+async function pushesGoWrong(running: RunningHub, backEnd: BackEndServer): Promise<void> {
+  const { sandbox } = running
+  const answers: Answering[] = [
+    (_asked, response) => void response.socket?.destroy(),
+    ({ body, headers }) => `<p>${body} ${JSON.stringify(headers)}</p>`,
+    () => userText,
+  ]
+  for (const answer of answers) {
+    backEnd.answer = answer
+    for (const Content of ['xml', userText]) await sandbox.push({ message: { Content, EventKey: userText } })
+  }
+  const wrong = { message: { Content: userText }, appid: shop.appID }
+  await sandbox.push({ ...wrong, token: 'WrongToken' })
+  await sandbox.push({ ...wrong, mode: 'plain' })
+  await sandbox.push({ ...wrong, encodingAESKey: [...aesKey].reverse().join('') })
 }
 
 /** The tokens that were given out on the way. */

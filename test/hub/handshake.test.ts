@@ -93,4 +93,11 @@ describe.each(vectors.cases)('vector $id', ({ input, output, expect: verdict }) 
   })
 })
 
-const defaults = { type: 'official', endpoint: 'token', encodingAESKey: [], mode: 'plain', dailyTokens: 2000 } as const
+const defaults = {
+  type: 'official',
+  endpoint: 'token',
+  encodingAESKey: [],
+  mode: 'plain',
+  dailyTokens: 2000,
+  routes: [],
+} as const

@@ -10,7 +10,8 @@ beforeAll(async () => {
 
 afterAll(() => running.close())
 
-const body = '<xml><ToUserName>gh_1</ToUserName><MsgType>text</MsgType><Content>hi</Content></xml>'
+const parties = '<ToUserName>gh_1</ToUserName><FromUserName>o1</FromUserName><CreateTime>1714036504</CreateTime>'
+const body = `<xml>${parties}<MsgType>text</MsgType><Content>hi</Content></xml>`
 
 function push(path: string, token: string) {
   const [timestamp, nonce] = ['1714036504', '1514711492']
@@ -19,6 +20,15 @@ function push(path: string, token: string) {
 }
 
 describe('a push', () => {
+  it('that is refused is in the log, but a thousand of them do not fill it', async () => {
+    for (let tries = 0; tries < 30; tries += 1) await push('/wx/shop', 'otherToken')
+    const lines = running.logLines.filter((line) => line.includes('push-refused'))
+    expect(lines).toHaveLength(10)
+    expect(JSON.parse(lines[0] ?? '')).toMatchObject({ account: 'shop', reason: 'signature', level: 'warn' })
+    const page = await (await running.request('/metrics')).text()
+    expect(page).toContain('wechat_hub_pushes_refused_total{reason="signature"} 30')
+  })
+
   it.each(['/wx', '/wx/shop'])(
     'that is signed is acknowledged on %s, so that WeChat does not repeat it',
     async (path) => {

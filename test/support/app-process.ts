@@ -63,7 +63,9 @@ export class AppProcess {
     const port = await new Promise<number>((resolvePort, reject) => {
       const look = () => {
         const line = this.log.find(({ msg }) => msg === 'listening')
-        if (line !== undefined) resolvePort(Number(line['port']))
+        if (line === undefined) return
+        this.#child?.stdout?.off('data', look)
+        resolvePort(Number(line['port']))
       }
       this.#child?.stdout?.on('data', look)
       this.#child?.once('close', (code) => reject(new Error(`it ended with ${code}: ${this.#stderr}`)))

@@ -1,12 +1,14 @@
 import { mkdtemp, rm } from 'node:fs/promises'
+import type { RequestListener } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { GivenAccessToken } from '../../src/broker/access-token.js'
-import { type Config, loadConfig } from '../../src/config.js'
+import { type AccountConfig, type Config, loadConfig } from '../../src/config.js'
 import { type Listening, listen } from '../../src/http/server.js'
 import { createHub, type Hub } from '../../src/hub.js'
 import { Sandbox } from '../../src/sandbox/sandbox.js'
 import type { Clock } from '../../src/wechat/clock.js'
+import { turn } from './movable-clock.js'
 
 export const hubKey = 'the-key-of-the-tests-0001'
 
@@ -14,10 +16,15 @@ export const hubKey = 'the-key-of-the-tests-0001'
 export const shop = { appID: 'wx0123456789abcdef', appSecret: '0123456789abcdef0123456789abcdef', token: 'shopToken' }
 export const blog = { appID: 'wxfedcba9876543210', appSecret: 'fedcba9876543210fedcba9876543210', token: 'blogToken' }
 
+/** An EncodingAESKey for an account of the tests. */
+export const aesKey = 'abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG'
+
 export interface RunningHubOptions {
   readonly clock?: Clock
   /** Laid over the configuration. */
   readonly config?: Partial<Config>
+  /** Laid over the settings of the account `shop`; the sandbox sends its pushes as they say. */
+  readonly shop?: Partial<AccountConfig>
   /** The folder for the hub's data. Default: a new one, removed at the end. */
   readonly dataDir?: string
 }
@@ -31,6 +38,7 @@ export class RunningHub {
   readonly url: string
   readonly #server: Listening
   readonly #ownsDataDir: boolean
+  readonly #arrivals: { pushes: number }
 
   private constructor(parts: {
     sandbox: Sandbox
@@ -39,6 +47,7 @@ export class RunningHub {
     dataDir: string
     ownsDataDir: boolean
     logLines: string[]
+    arrivals: { pushes: number }
   }) {
     this.sandbox = parts.sandbox
     this.hub = parts.hub
@@ -47,12 +56,15 @@ export class RunningHub {
     this.url = `http://127.0.0.1:${parts.server.port}`
     this.#server = parts.server
     this.#ownsDataDir = parts.ownsDataDir
+    this.#arrivals = parts.arrivals
   }
 
   static async start(options: RunningHubOptions = {}): Promise<RunningHub> {
     const { clock } = options
-    const identities = [shop, blog].map(({ appID, appSecret }) => ({ appID, appSecret }))
-    const sandbox = new Sandbox({ accounts: identities, ...(clock === undefined ? {} : { now: () => clock.now() }) })
+    const sandbox = new Sandbox({
+      accounts: [shop, blog],
+      ...(clock === undefined ? {} : { now: () => clock.now(), after: (ms, work) => clock.after(ms, work) }),
+    })
     const apiDomain = await sandbox.listen()
     const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'wechat-hub-')))
     const base = loadConfig({
@@ -68,7 +80,10 @@ export class RunningHub {
     })
     const config: Config = {
       ...base,
-      accounts: { shop: accountOf(base), blog: { ...accountOf(base), ...blog, token: [blog.token] } },
+      accounts: {
+        shop: { ...accountOf(base), ...options.shop },
+        blog: { ...accountOf(base), ...blog, token: [blog.token] },
+      },
       ...options.config,
     }
     const logLines: string[] = []
@@ -76,8 +91,27 @@ export class RunningHub {
       logDestination: { write: (line) => logLines.push(line) },
       ...(clock === undefined ? {} : { clock }),
     })
-    const server = await listen(hub.handler, { port: 0, host: '127.0.0.1' })
-    return new RunningHub({ sandbox, hub, server, dataDir, ownsDataDir: options.dataDir === undefined, logLines })
+    const arrivals = { pushes: 0 }
+    const counting: RequestListener = (request, response) => {
+      if (request.method === 'POST' && request.url?.startsWith('/wx')) arrivals.pushes += 1
+      return hub.handler(request, response)
+    }
+    const server = await listen(counting, { port: 0, host: '127.0.0.1' })
+    for (const [name, { appID, token, encodingAESKey, mode }] of Object.entries(config.accounts)) {
+      const { appSecret } = sandbox.accounts.get(appID) ?? {}
+      if (appSecret === undefined) continue
+      const [newest] = encodingAESKey
+      const key = newest === undefined ? {} : { encodingAESKey: newest }
+      const callbackUrl = `http://127.0.0.1:${server.port}/wx/${name}`
+      sandbox.accounts.add({ appID, appSecret, token: token[0], mode, callbackUrl, ...key })
+    }
+    const ownsDataDir = options.dataDir === undefined
+    return new RunningHub({ sandbox, hub, server, dataDir, ownsDataDir, logLines, arrivals })
+  }
+
+  /** Resolves when so many pushes, in all, have reached the hub. */
+  async pushArrived(times: number): Promise<void> {
+    while (this.#arrivals.pushes < times) await turn()
   }
 
   /** A request to the hub, with the key of the tests unless another one, or none, is given. */

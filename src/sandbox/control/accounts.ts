@@ -5,6 +5,7 @@ import type { Control } from './control.js'
 export const addAccount: Control = {
   method: 'POST',
   path: '/sandbox/accounts',
-  about: '{"appID", "appSecret", "dailyTokens"?}: adds an account or changes its secret',
+  about:
+    '{"appID", "appSecret", "dailyTokens"?, "token"?, "encodingAESKey"?, "mode"?, "callbackUrl"?, "format"?}: adds or changes an account',
   run: ({ body }, { accounts }) => ({ appID: accounts.add(checked(accountSchema, body)) }),
 }

@@ -15,5 +15,5 @@ export interface Control {
   /** One line for the list at `GET /`. */
   readonly about: string
   /** The answer's JSON. @throws Refusal, which becomes a 400 with its sentence. */
-  readonly run: (request: ControlRequest, world: World) => object
+  readonly run: (request: ControlRequest, world: World) => object | Promise<object>
 }

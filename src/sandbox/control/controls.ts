@@ -3,7 +3,9 @@ import { advanceClock, readClock } from './clock.js'
 import { createCode } from './codes.js'
 import type { Control } from './control.js'
 import { addFault, listFaults, removeFaults } from './faults.js'
+import { handshake } from './handshake.js'
 import { listMessages } from './messages.js'
+import { push } from './push.js'
 import { clearRequests, listRequests } from './requests.js'
 import { steal } from './steal.js'
 
@@ -19,4 +21,6 @@ export const controls: readonly Control[] = [
   createCode,
   addAccount,
   listMessages,
+  push,
+  handshake,
 ]

@@ -25,7 +25,7 @@ export function controlRoutes(world: World): ReturnType<Router['routes']> {
 
 async function run(ctx: Context, control: Control, world: World): Promise<void> {
   try {
-    ctx.body = control.run(await requestOf(ctx), world)
+    ctx.body = await control.run(await requestOf(ctx), world)
   } catch (error) {
     if (!(error instanceof Refusal || error instanceof BodyRefused)) throw error
     refuse(ctx, 400, error.message)

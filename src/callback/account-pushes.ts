@@ -1,0 +1,185 @@
+import type { Clock } from '../wechat/clock.js'
+import { type ReadMessage, readMessageText } from '../wechat/push.js'
+import type { Wechat } from '../wechat/wechat.js'
+import { BackEnd, type BackEndSettings, type Forwarded } from './back-end.js'
+import { BackEndFault, type FaultKind } from './back-end-fault.js'
+import type { BackEnds } from './back-ends.js'
+import type { CallbackEvent } from './callback-event.js'
+import type { Claims } from './claims.js'
+import { type Answerer, type Copies, Inbox, type LateReplies } from './inbox.js'
+import { type Job, newJobId } from './job.js'
+import type { Outbox } from './outbox.js'
+import { sendLateReply } from './send-late-reply.js'
+import { Undeliverable } from './undeliverable.js'
+
+/** A reply that is due is taken for lost this long, in ms, after the back end's time is over. */
+const lostAfter = 10_000
+
+/** Faults of a back end that has not been asked. */
+const mayAskAgain: ReadonlySet<FaultKind> = new Set(['unreachable', 'busy', 'ended'])
+
+/** An account, and where its pushes go. */
+export interface PushAccount {
+  /** Its name in the configuration. */
+  readonly name: string
+  readonly wechat: Wechat
+  readonly routes: readonly BackEndSettings[]
+  /** Answers what no route takes. Default: nobody does. */
+  readonly otherwise?: Answerer | undefined
+}
+
+export interface AccountPushesOptions {
+  readonly account: PushAccount
+  readonly backEnds: BackEnds
+  readonly claims: Claims
+  readonly outbox: Outbox
+  readonly clock: Clock
+  readonly observe: (event: CallbackEvent) => void
+}
+
+/** The pushes of one account: who answers them, who gets copies, and what becomes of replies that are late. */
+export class AccountPushes implements LateReplies {
+  readonly #options: AccountPushesOptions
+  readonly #answering: readonly BackEnd[]
+  readonly #observing: readonly BackEnd[]
+  readonly #inbox: Inbox
+  /** Replies that are due: the identity of the message, and the key of the job that would ask again. */
+  readonly #due = new Map<string, string>()
+  /** Messages whose reply was sent past a store that failed: what would ask again is still in it. */
+  readonly #sentUnkept = new Set<string>()
+
+  constructor(options: AccountPushesOptions) {
+    const { account, backEnds, claims, clock, observe } = options
+    this.#options = options
+    const all = account.routes.map((settings) => new BackEnd({ settings, account: account.name, backEnds, clock }))
+    this.#answering = all.filter(({ settings }) => !settings.observe)
+    this.#observing = all.filter(({ settings }) => settings.observe)
+    const { appID, type } = account.wechat
+    const copiesOf = (forwarded: Forwarded) => this.#copiesOf(forwarded)
+    this.#inbox = new Inbox({ appID, type, clock, claims, copiesOf, observe, lateReplies: this })
+  }
+
+  /** As `Inbox.answer`. */
+  answer(push: ReadMessage, arrived: number): Promise<string | undefined> {
+    return this.#inbox.answer({ push, arrived, answerer: () => this.#answererOf(push) })
+  }
+
+  /** Sends what the outbox kept. Answers what is to be sent in its place. */
+  async send(job: Job): Promise<readonly Job[]> {
+    if (job.kind === 'reply') {
+      await sendLateReply(this.#options.account.wechat, job.to, job.text)
+      return []
+    }
+    const forwarded = { ...readAgain(job), id: job.about }
+    if (job.kind === 'ask') return this.#askAgain(job.to, forwarded)
+    await found(oneAt(job.to, this.#observing, forwarded)).tell(forwarded)
+    return []
+  }
+
+  close(): Promise<void> {
+    return this.#inbox.close()
+  }
+
+  async expect(forwarded: Forwarded): Promise<void> {
+    const answerer = this.#answererOf(forwarded)
+    if (answerer === undefined) return
+    const job = this.#job('ask', { to: answerer.name, text: forwarded.text, about: forwarded.id })
+    this.#due.set(forwarded.id, await this.#options.outbox.add(job, answerer.longest + lostAfter))
+  }
+
+  async sendLate(forwarded: Forwarded, reply: string): Promise<void> {
+    const replies = this.#replies(forwarded, reply)
+    try {
+      await this.#keep(forwarded, replies)
+    } catch (error) {
+      this.#sentUnkept.add(forwarded.id)
+      this.#sendOnce(replies)
+      throw error
+    }
+  }
+
+  /** In the place of what would ask again. */
+  async #keep({ id }: Forwarded, replies: readonly Job[]): Promise<void> {
+    const { outbox, account } = this.#options
+    const key = this.#due.get(id)
+    this.#due.delete(id)
+    if (key !== undefined) await outbox.replace(key, account.wechat.appID, replies)
+    else for (const job of replies) await outbox.add(job)
+  }
+
+  /** For what the store does not take: all that can be done. */
+  #sendOnce(jobs: readonly Job[]): void {
+    const { observe } = this.#options
+    for (const job of jobs) {
+      this.send(job).then(
+        () => observe({ type: 'sent', job }),
+        (error: unknown) => observe({ type: 'not-sent', job, error, retryIn: undefined }),
+      )
+    }
+  }
+
+  /** A push can have come once more since it was to be asked again, and have had its reply. */
+  async #askAgain(name: string, forwarded: Forwarded): Promise<readonly Job[]> {
+    const { claims, observe } = this.#options
+    if (this.#sentUnkept.has(forwarded.id) || (await claims.isFinished(forwarded.id))) return []
+    try {
+      const reply = await this.#answererNamed(name, forwarded).ask(forwarded)
+      await claims.finish(forwarded.id, '')
+      return this.#replies(forwarded, reply)
+    } catch (error) {
+      // It may have done what it was asked for: no third time.
+      if (!(error instanceof BackEndFault) || mayAskAgain.has(error.kind)) throw error
+      observe({ type: 'fault', to: name, error })
+      await claims.finish(forwarded.id, '')
+      return []
+    }
+  }
+
+  #answererOf({ message }: ReadMessage): Answerer | undefined {
+    return this.#answering.find(({ matches }) => matches(message)) ?? this.#options.account.otherwise
+  }
+
+  #answererNamed(name: string, message: ReadMessage): Answerer {
+    const { otherwise } = this.#options.account
+    return found(oneAt(name, this.#answering, message) ?? (otherwise?.name === name ? otherwise : undefined))
+  }
+
+  #copiesOf(forwarded: Forwarded): Copies | undefined {
+    const { outbox } = this.#options
+    const jobs = this.#observing
+      .filter(({ matches }) => matches(forwarded.message))
+      .map(({ settings: { to } }) => this.#job('copy', { to, text: forwarded.text, about: forwarded.id }))
+    if (jobs.length === 0) return undefined
+    return {
+      changes: jobs.map((job) => outbox.adding(job)),
+      stored: () => outbox.added(jobs),
+      unstored: () => this.#sendOnce(jobs),
+    }
+  }
+
+  #replies({ message, id }: Forwarded, reply: string): readonly Job[] {
+    return reply === '' ? [] : [this.#job('reply', { to: message.FromUserName, text: reply, about: id })]
+  }
+
+  #job(kind: Job['kind'], about: Pick<Job, 'to' | 'text' | 'about'>): Job {
+    const now = this.#options.clock.now()
+    return { id: newJobId(now), kind, appID: this.#options.account.wechat.appID, ...about, accepted: now, attempts: 0 }
+  }
+}
+
+function readAgain({ text }: Job): ReadMessage {
+  const read = readMessageText(text)
+  if (read === undefined) throw new Undeliverable('the stored message can not be read')
+  return read
+}
+
+/** Several routes can lead to one back end: the one that takes this message, or else the first. */
+function oneAt(to: string, routes: readonly BackEnd[], { message }: ReadMessage): BackEnd | undefined {
+  const there = routes.filter(({ name }) => name === to)
+  return there.find(({ matches }) => matches(message)) ?? there[0]
+}
+
+function found<T>(backEnd: T | undefined): T {
+  if (backEnd === undefined) throw new Undeliverable('the configuration has no such route any more')
+  return backEnd
+}

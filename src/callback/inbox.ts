@@ -1,0 +1,278 @@
+import type { Change } from '../stores/store.js'
+import type { Clock } from '../wechat/clock.js'
+import type { AccountType } from '../wechat/options.js'
+import type { ReadMessage } from '../wechat/push.js'
+import { readReplyXml } from '../wechat/reply.js'
+import { asFault, type Forwarded, type Late } from './back-end.js'
+import type { CallbackEvent } from './callback-event.js'
+import type { Claimed, Claims } from './claims.js'
+import { Handling } from './handling.js'
+import { Handlings } from './handlings.js'
+import { identityOf } from './identity.js'
+
+/**
+ * [REPLY] WeChat waits 5 s. For the reply a delivery waits so long, in ms; what has to be stored then may take so long more; and
+ * within 4.5 s the answer has left, on a busy machine too.
+ */
+const longestWait = 4_100
+const longestStoring = 250
+
+/** With this delivery of a push WeChat is answered at last, though it would ask once more. */
+const lastDelivery = 3
+
+/** A reply that waits for a retry is sent another way if none comes within this time, in ms. */
+const longestWaitForRetry = 15_000
+
+/** A store that takes longer to claim a push, in ms, is as good as none. */
+const longestClaim = 1_000
+
+/** A push that nobody else is known to have handled. */
+const unclaimed: Claimed = { first: true, deliveries: 0 }
+
+/** Who answers a push. */
+export interface Answerer {
+  /** Who that is, for people: of a back end its `to`. */
+  readonly name: string
+  readonly late: Late
+  /** How long it may take, in ms. */
+  readonly longest: number
+  /** The XML of a passive reply; empty for none. At once, if it can: that spares the waiting. */
+  ask(forwarded: Forwarded): string | Promise<string>
+}
+
+/** One delivery of a push. */
+export interface Delivery {
+  readonly push: ReadMessage
+  /** When it arrived, in ms of the monotonic clock. */
+  readonly arrived: number
+  /** Who answers it. Asked for the first delivery only. */
+  readonly answerer: () => Answerer | undefined
+}
+
+/** Where replies go that came too late to be passive. */
+export interface LateReplies {
+  /** From now on a reply is due: it must not be forgotten, even if this process ends. */
+  expect(forwarded: Forwarded): Promise<void>
+  /** The reply that was due, or that mini programs take no other way; empty if there was none after all. */
+  sendLate(forwarded: Forwarded, reply: string): Promise<void>
+}
+
+/** Copies of a push for those who observe. */
+export interface Copies {
+  /** To be stored in one step with the claim of the push, so that a push has its copies or was never claimed. */
+  readonly changes: readonly Change[]
+  stored(): void
+  /** They could not be stored. */
+  unstored(): void
+}
+
+export interface InboxOptions {
+  readonly appID: string
+  readonly type: AccountType
+  readonly clock: Clock
+  readonly lateReplies: LateReplies
+  /** What was handled before this process began. Default: nothing is known of it. */
+  readonly claims?: Claims
+  /** The copies of a push; `undefined` if nobody observes it. Default: nobody ever does. */
+  readonly copiesOf?: (forwarded: Forwarded) => Copies | undefined
+  readonly observe: (event: CallbackEvent) => void
+}
+
+/** Handles each push of one account once, and answers all of its deliveries in time (P8). */
+export class Inbox {
+  readonly #options: InboxOptions
+  readonly #handlings = new Handlings()
+  /** End the waiting for retries. */
+  readonly #waits = new Set<() => Promise<void>>()
+
+  constructor(options: InboxOptions) {
+    this.#options = options
+  }
+
+  /**
+   * What to answer a delivery: the XML of a passive reply, empty for `success`; `undefined`: nothing, so that WeChat asks
+   * again. Takes at most 4.35 s from the delivery's arrival on. Never rejects.
+   */
+  async answer(delivery: Delivery): Promise<string | undefined> {
+    const { push, arrived } = delivery
+    const id = identityOf(this.#options.appID, push.message)
+    const before = this.#handlings.get(id)
+    const forwarded = { message: push.message, text: push.text, format: push.format, id }
+    const handling = before ?? this.#begin(forwarded, delivery.answerer)
+    handling.deliveries += 1
+    const repeated = handling.deliveries > 1
+    if (handling.reply === undefined && !handling.overdue) await this.#wait(handling, arrived)
+    const reply = handling.overdue ? '' : (handling.reply ?? this.#postpone(handling, forwarded))
+    if (reply !== undefined && !handling.overdue) this.#give(handling)
+    // After `success` WeChat does not ask again.
+    if (handling.overdue && handling.expected !== undefined) await this.#within(longestStoring, handling.expected)
+    const outcome = reply === undefined ? 'unanswered' : reply === '' ? 'success' : 'reply'
+    const duplicate = repeated || handling.earlier > 0
+    const ms = this.#options.clock.monotonic() - arrived
+    this.#options.observe({ type: 'answered', message: push.message, outcome, duplicate, ms })
+    return reply
+  }
+
+  /** Waits for no retry any more: what would have been given to one goes another way now. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#waits].map((end) => end()))
+  }
+
+  #begin(forwarded: Forwarded, answererOf: () => Answerer | undefined): Handling {
+    this.#handlings.forget(this.#options.clock.monotonic())
+    const handling = new Handling()
+    // Whatever can be done at once is done before anybody else can come.
+    void this.#handle(handling, forwarded, answererOf())
+    this.#handlings.add(forwarded.id, handling)
+    return handling
+  }
+
+  async #handle(handling: Handling, forwarded: Forwarded, answerer: Answerer | undefined): Promise<void> {
+    if (answerer !== undefined) handling.late = answerer.late
+    const claiming = this.#claim(forwarded, answerer)
+    const claimed = claiming instanceof Promise ? await claiming : claiming
+    if ('reply' in claimed) {
+      handling.earlier = 1
+      // With a store that was slow.
+      if (handling.overdue) await this.#sendLate(handling, forwarded, claimed.reply)
+      handling.finish(claimed.reply, this.#options.clock.monotonic())
+      return
+    }
+    handling.earlier = claimed.deliveries
+    const asked = answerer === undefined ? '' : this.#ask(answerer, forwarded)
+    const reply = asked instanceof Promise ? await asked : asked
+    if (reply !== undefined) await this.#finish(handling, forwarded, reply)
+  }
+
+  #claim(forwarded: Forwarded, answerer: Answerer | undefined): Claimed | Promise<Claimed> {
+    const { claims, copiesOf } = this.#options
+    const copies = copiesOf?.(forwarded)
+    if (claims === undefined || (answerer === undefined && copies === undefined)) return unclaimed
+    return this.#claimIn(claims, forwarded, copies)
+  }
+
+  async #claimIn(claims: Claims, forwarded: Forwarded, copies: Copies | undefined): Promise<Claimed> {
+    try {
+      const claimed = await this.#within(longestClaim, claims.claim(forwarded.id, copies?.changes ?? []))
+      if (claimed === undefined) throw new Error(`the store took longer than ${longestClaim} ms`)
+      if (claimed.first) copies?.stored()
+      return claimed
+    } catch (error) {
+      this.#options.observe({ type: 'store-failed', operation: 'claim', error })
+      copies?.unstored()
+      return unclaimed
+    }
+  }
+
+  /** `undefined` when the hub ends first: the push is as good as not handled. */
+  #ask(answerer: Answerer, forwarded: Forwarded): string | undefined | Promise<string | undefined> {
+    try {
+      const asked = answerer.ask(forwarded)
+      return typeof asked === 'string' ? asked : asked.catch((error: unknown) => this.#faulty(answerer, error))
+    } catch (error) {
+      return this.#faulty(answerer, error)
+    }
+  }
+
+  #faulty(answerer: Answerer, error: unknown): '' | undefined {
+    const fault = asFault(error)
+    if (fault.kind === 'ended') return undefined
+    this.#options.observe({ type: 'fault', to: answerer.name, error: fault })
+    return ''
+  }
+
+  async #finish(handling: Handling, forwarded: Forwarded, reply: string): Promise<void> {
+    const passive = this.#options.type === 'official' || isTransfer(reply)
+    if (handling.overdue || !passive) {
+      // Before WeChat is answered: from then on it does not ask again.
+      handling.leaving = true
+      await this.#sendLate(handling, forwarded, reply)
+      handling.finish('', this.#options.clock.monotonic())
+    } else {
+      handling.finish(reply, this.#options.clock.monotonic())
+      if (handling.postponed) this.#awaitRetry(handling, forwarded, reply)
+    }
+    await this.#remember(forwarded, handling.reply ?? '')
+  }
+
+  /** The reply is there or, 4.1 s after the delivery, time is up. */
+  #wait(handling: Handling, arrived: number): Promise<void> {
+    const { clock } = this.#options
+    return new Promise((resolve) => {
+      const stop = clock.after(arrived + longestWait - clock.monotonic(), resolve)
+      handling.whenFinished(() => {
+        stop()
+        resolve()
+      })
+    })
+  }
+
+  /** What the work gives, or `undefined` after `ms`. */
+  #within<T>(ms: number, work: Promise<T>): Promise<T | undefined> {
+    return new Promise((resolve, reject) => {
+      const stop = this.#options.clock.after(ms, () => resolve(undefined))
+      work.then(resolve, reject).finally(stop)
+    })
+  }
+
+  /** Time is up for a delivery: leaves it to WeChat to ask again, or answers `success` and lets the reply go another way. */
+  #postpone(handling: Handling, forwarded: Forwarded): '' | undefined {
+    if (handling.late === 'retry' && handling.earlier + handling.deliveries < lastDelivery) {
+      handling.postponed = true
+      return undefined
+    }
+    this.#overdue(handling, forwarded)
+    return ''
+  }
+
+  #overdue(handling: Handling, forwarded: Forwarded): void {
+    handling.overdue = true
+    if (handling.late === 'drop' || handling.leaving) return
+    handling.expected = this.#guarded('late', () => this.#options.lateReplies.expect(forwarded))
+  }
+
+  #give(handling: Handling): void {
+    if (handling.postponed && !handling.given) this.#options.observe({ type: 'late', way: 'retry' })
+    handling.given = true
+  }
+
+  /** Should WeChat not ask again, the reply goes another way. */
+  #awaitRetry(handling: Handling, forwarded: Forwarded, reply: string): void {
+    const end = async () => {
+      callOff()
+      this.#waits.delete(end)
+      if (handling.given || handling.overdue) return
+      handling.overdue = true
+      await this.#sendLate(handling, forwarded, reply)
+      await this.#remember(forwarded, '')
+    }
+    const callOff = this.#options.clock.after(longestWaitForRetry, () => void end())
+    this.#waits.add(end)
+  }
+
+  async #sendLate(handling: Handling, forwarded: Forwarded, reply: string): Promise<void> {
+    if (handling.overdue && reply !== '') {
+      this.#options.observe({ type: 'late', way: handling.late === 'drop' ? 'drop' : 'customer-service' })
+    }
+    if (handling.late === 'drop' && handling.overdue) return
+    await handling.expected
+    await this.#guarded('late', () => this.#options.lateReplies.sendLate(forwarded, reply))
+  }
+
+  async #remember({ id }: Forwarded, reply: string): Promise<void> {
+    await this.#guarded('finish', async () => this.#options.claims?.finish(id, reply))
+  }
+
+  async #guarded(operation: 'finish' | 'late', work: () => Promise<void>): Promise<void> {
+    try {
+      await work()
+    } catch (error) {
+      this.#options.observe({ type: 'store-failed', operation, error })
+    }
+  }
+}
+
+/** To hand a conversation over is all that a mini program takes as a passive reply. */
+function isTransfer(reply: string): boolean {
+  return readReplyXml(reply)?.MsgType === 'transfer_customer_service'
+}
