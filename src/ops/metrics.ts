@@ -33,7 +33,7 @@ export class Metrics {
   readonly #requestCounters = new Map<Account, Record<Source, Counter.Internal>>()
   readonly #reports = new Counter({
     name: 'wechat_hub_rejected_reports_total',
-    help: 'Reports that WeChat refused a token. outcome: not-current, alive, dead or cannot-tell',
+    help: 'Reports that WeChat refused a token. outcome: not-current, alive, dead, cannot-tell or too-soon',
     labelNames: ['account', 'outcome'],
     registers: [this.#registry],
   })

@@ -28,8 +28,11 @@ export type CredentialEvent =
       readonly age: number | undefined
       readonly secondsLeft: number
     }
-  /** Somebody reported a value as refused: it was not the current one, or WeChat was asked. */
-  | { readonly type: 'reported'; readonly outcome: 'not-current' | 'alive' | 'dead' | 'cannot-tell' }
+  /**
+   * Somebody reported a value as refused: it was not the current one, WeChat was asked, or WeChat had been asked just before
+   * (`too-soon`; only where the reporter does not wait).
+   */
+  | { readonly type: 'reported'; readonly outcome: 'not-current' | 'alive' | 'dead' | 'cannot-tell' | 'too-soon' }
   | { readonly type: 'save-failed'; readonly error: unknown }
   /** The storage gave no lock; the refresh went on without. */
   | { readonly type: 'lock-failed'; readonly error: unknown }

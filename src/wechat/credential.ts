@@ -93,14 +93,15 @@ export class Credential {
 
   /**
    * Takes a report that WeChat refused `value`, and answers a living one. Only if it is the current value, and WeChat
-   * refuses it when asked, is it replaced. `noticedBy` names the reporter, for people.
+   * refuses it when asked, is it replaced. `noticedBy` names the reporter, for people. WeChat is asked at most once in 5 s: a
+   * report that comes sooner waits, or, with `wait` false, is answered by what WeChat said then.
    *
    * @throws {CredentialUnavailable} as `get` does.
    */
-  reject(value: string, noticedBy: string): Promise<Held> {
+  reject(value: string, noticedBy: string, { wait = true }: { wait?: boolean } = {}): Promise<Held> {
     return this.#inTime(async () => {
       await this.#load()
-      if (this.#current !== undefined) await this.#reports.examine(value, noticedBy)
+      if (this.#current !== undefined) await this.#reports.examine(value, noticedBy, { wait })
       return this.get()
     })
   }

@@ -22,6 +22,7 @@ export class RejectionReports {
   readonly #options: RejectionReportsOptions
   readonly #probing = new SingleFlight<void>()
   #probedAt = Number.NEGATIVE_INFINITY
+  #probes = 0
   #stopped = false
 
   constructor(options: RejectionReportsOptions) {
@@ -43,12 +44,16 @@ export class RejectionReports {
 
   /**
    * Looks into a report; afterwards a dead value is marked as such. WeChat is asked at most once in 5 s: a report that comes
-   * sooner waits.
+   * sooner waits, or, with `wait` false, is left at what WeChat said then.
    */
-  async examine(value: string, noticedBy: string): Promise<void> {
+  async examine(value: string, noticedBy: string, { wait }: { wait: boolean }): Promise<void> {
     if (this.#isSettled(value)) return
+    const probesBefore = this.#probes
     await this.#options.followStore()
     if (this.#isSettled(value)) return
+    // A question that was put after this report came answers it.
+    if (this.#probes > probesBefore) return this.#probing.idle()
+    if (!wait && this.#probeableIn > 0 && !this.#probing.running) return this.#report('too-soon')
     while (this.#probeableIn > 0 && !this.#probing.running) {
       await pause(this.#options.clock, this.#probeableIn)
       if (this.#isSettled(value)) return
@@ -70,6 +75,7 @@ export class RejectionReports {
   }
 
   async #probe(value: string, noticedBy: string): Promise<void> {
+    this.#probes += 1
     this.#probedAt = this.#options.clock.monotonic()
     const accepted = await this.#options.probe(value).catch(() => undefined)
     if (accepted === undefined) return this.#report('cannot-tell')

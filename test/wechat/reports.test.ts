@@ -147,6 +147,49 @@ describe('reports of a rejected token (P5)', () => {
     expect(scene.fetches).toBe(2)
   })
 
+  it('are answered at once by what WeChat said just before, where the reporter does not wait', async () => {
+    const wechat = scene.wechat()
+    const first = await wechat.fetchAccessToken()
+    const refetch = () => scene.ended(wechat.accessToken.reject(first, 'a second fetch', { wait: false }))
+    expect(await refetch()).toMatchObject({ value: { value: first }, took: 0 })
+    scene.steal()
+    await scene.pass(4.9)
+    expect(await refetch()).toMatchObject({ value: { value: first }, took: 0 })
+    expect(scene.probes).toBe(1)
+    await scene.pass(0.2)
+    const { value } = await refetch()
+    expect(scene.accepts(value?.value ?? '')).toBe(true)
+    expect(scene.probes).toBe(2)
+    expect(scene.happened('reported').map(({ outcome }) => outcome)).toEqual(['alive', 'too-soon', 'dead'])
+  })
+
+  it('are answered by a probe that began after they came, however long the store takes', async () => {
+    let stored: unknown
+    let reads = 0
+    let endRead: () => void = () => undefined
+    const slowRead = new Promise<void>((resolve) => {
+      endRead = resolve
+    })
+    const wechat = scene.wechat({
+      getAccessToken: async () => {
+        reads += 1
+        if (reads === 3) await slowRead
+        return stored
+      },
+      saveAccessToken: async (record: unknown) => {
+        stored = record
+      },
+    })
+    const first = await wechat.fetchAccessToken()
+    reads = 1
+    const reports = [1, 2].map(() => scene.ended(wechat.rejectAccessToken(first)))
+    await reports[0]
+    endRead()
+    expect(await reports[1]).toEqual({ value: first, took: 0 })
+    expect(reads).toBe(3)
+    expect(scene.probes).toBe(1)
+  })
+
   it('are tried again at the pace of the backoff when the fetch of the next token fails', async () => {
     const wechat = scene.wechat()
     const first = await wechat.fetchAccessToken()
