@@ -1,10 +1,19 @@
 import type { RequestListener } from 'node:http'
+import { join } from 'node:path'
 import Koa, { type Context, type Middleware } from 'koa'
 import type Router from 'koa-router'
+import { Callers } from './access/callers.js'
 import { Clients } from './access/client.js'
+import { type ClientChange, changesBetween } from './access/client-change.js'
+import { ClientWatch } from './access/client-watch.js'
 import { guard } from './access/guard.js'
+import { HubTokens } from './access/hub-token.js'
+import { Limits } from './access/limits.js'
+import { logSigningKeys } from './access/signing-key-log.js'
+import { SigningKeys } from './access/signing-keys.js'
 import { firstKey } from './access/stored-clients.js'
 import { type Account, Accounts } from './accounts.js'
+import { compatibleRoutes, emulatedPaths } from './broker/compatible-routes.js'
 import { brokerRoutes } from './broker/routes.js'
 import { demonstration } from './callback/demonstration.js'
 import type { Answerer } from './callback/inbox.js'
@@ -13,12 +22,17 @@ import { logPush } from './callback/push-log.js'
 import { Pushes } from './callback/pushes.js'
 import { callbackRoutes } from './callback/routes.js'
 import { type AccountConfig, type Config, checkDataDir } from './config.js'
+import { Gateway } from './gateway/gateway.js'
 import { answer } from './http/answer.js'
 import { HttpError } from './http/error.js'
 import type { Route, Who } from './http/route.js'
 import { createRouter } from './http/router.js'
+import { Audit } from './ops/audit.js'
+import { logAudit } from './ops/audit-log.js'
+import { noteClientChange, noteCredential, noteHandOut, noteRefusal } from './ops/audit-notes.js'
 import { logCredential } from './ops/credential-log.js'
 import { createLog, type Log, type LogOptions } from './ops/log.js'
+import { censorText } from './ops/log-redaction.js'
 import { Metrics } from './ops/metrics.js'
 import { requestLog } from './ops/request-log.js'
 import { opsRoutes } from './ops/routes.js'
@@ -29,7 +43,9 @@ import { fileStore } from './stores/file.js'
 import { openLevel } from './stores/level.js'
 import type { KeyValueStore } from './stores/store.js'
 import { type Clock, systemClock } from './wechat/clock.js'
+import type { Source } from './wechat/held.js'
 import { Secrets } from './wechat/secrets.js'
+import type { TicketType } from './wechat/ticket-endpoint.js'
 import { Wechat } from './wechat/wechat.js'
 
 /** Lines of the log for refused pushes with one reason: whoever sends many of them shall not fill it. */
@@ -80,14 +96,22 @@ export async function createHub(
   }
   const sandbox = Object.keys(config.accounts).length === 0 ? await sandboxed(config, clock).catch(undone) : undefined
   if (sandbox !== undefined) undo.push(() => sandbox.close())
+  const keys = await SigningKeys.open(config.dataDir, {
+    clock,
+    onEvent: (event) => logSigningKeys(log.log, event),
+  }).catch(undone)
   // Last of what can fail: a key that is made must get to the one who started the hub.
-  const { clients, madeKey } = await openAccess(config, secrets).catch(undone)
+  const { clients, madeKey, watch } = await openAccess(config, {
+    ...{ secrets, clock, log: log.log },
+    onChange: (change) => noteClientChange(audit, change),
+  }).catch(undone)
 
   const metrics = new Metrics(
     () => accounts.all,
     ({ appID }) => pushes.outbox.depth(appID),
   )
-  const accounts = createAccounts(sandbox?.config ?? config, { clock, secrets, log: log.log, metrics })
+  const audit = createAudit(config, { secrets, clock, log: log.log, metrics })
+  const accounts = createAccounts(sandbox?.config ?? config, { clock, secrets, log: log.log, metrics, audit })
   const pushes = createPushes(sandbox?.config ?? config, {
     ...{ accounts, secrets, store, clock, log: log.log, metrics },
     otherwise: sandbox === undefined ? undefined : demonstration(clock),
@@ -95,16 +119,48 @@ export async function createHub(
   // Not waited for: however much is stored, the credentials come first.
   pushes.start().catch((error: unknown) => log.log.error({ err: error }, 'the outbox could not be read'))
   const refusals = new Sparingly(clock, refusalsAMinute)
-  const guardFor = (who: Who) => guard(who, { clients, findAccount: (name) => accounts.find(name) })
+  const limits = new Limits(config.limits, (limit) => metrics.rateLimited(limit))
+  const access = { clients, limits, findAccount: (name: string) => accounts.find(name) }
+  const guardFor = (who: Who) =>
+    guard(who, {
+      ...access,
+      refused: (ctx, { status, message }) =>
+        noteRefusal(audit, ctx, { status, errmsg: message }, accounts.find(ctx['params'].account)?.name),
+    })
+  const callers = new Callers({
+    ...{ clients, accounts, limits },
+    hubTokens: new HubTokens({ keys, clients, clock }),
+    refused: (ctx, refusal) => noteRefusal(audit, ctx, refusal, ctx.state['account']?.name),
+  })
+  const given = (account: Account, from: Source, ctx: Context) => {
+    metrics.tokenGiven(account, from)
+    noteHandOut(audit, ctx, { account: account.name, what: 'access_token', from })
+  }
+  const ticketGiven = (account: Account, type: TicketType, from: Source, ctx: Context) => {
+    metrics.ticketGiven(account, type, from)
+    noteHandOut(audit, ctx, { account: account.name, what: `${type}_ticket`, from })
+  }
+  const gateway = new Gateway({
+    apiDomain: (sandbox?.config ?? config).wechat.apiDomain,
+    emulated: emulatedPaths,
+    admit: (ctx, call) => callers.admitCall(ctx, call),
+    observe: ({ account, outcome, retried }) => metrics.gateway.count(account, outcome, retried),
+  })
   // The router tries them in this order: what is asked for most comes first.
   const routes = [
     ...brokerRoutes({
-      clock,
+      ...{ clock, given, ticketGiven },
       testEndpoint: sandbox === undefined ? { scope: 'token' } : 'anyone',
       standardAccount: accounts.standard?.name ?? '',
       accountOf: (ctx) => accountOf(ctx, accounts),
       callerOf: (ctx) => `client ${ctx.state['client']?.name}`,
-      given: (account, source) => metrics.tokenGiven(account, source),
+    }),
+    ...compatibleRoutes({
+      ...{ clock, given, ticketGiven },
+      admitTaker: (ctx, request) => callers.admitTaker(ctx, request),
+      admitTicket: (ctx, accessToken) => callers.admitTicket(ctx, accessToken),
+      hubTokenGiven: (account, ctx) =>
+        noteHandOut(audit, ctx, { account: account.name, what: 'hub_token', from: 'memory' }),
     }),
     ...callbackRoutes({
       ...{ accounts, pushes, clock },
@@ -115,11 +171,15 @@ export async function createHub(
         countPush(metrics.pushes, about.account ?? '', event)
       },
     }),
-    ...opsRoutes({ accounts, metrics, maySeeDetails: (ctx) => passes(guardFor({ scope: 'metrics' }), ctx) }),
+    ...opsRoutes({
+      ...{ accounts, metrics },
+      // Who shows no key is answered without details, and is not refused.
+      maySeeDetails: async (ctx) => ctx.get('authorization') !== '' && passes(guard({ scope: 'metrics' }, access), ctx),
+    }),
   ]
   const router = createRouter(routes, guardFor)
   return {
-    handler: createApp(config, router, log, clock).callback(),
+    handler: createApp(config, { gateway, router, log, clock }).callback(),
     routes,
     router,
     accounts,
@@ -127,28 +187,74 @@ export async function createHub(
     firstKey: madeKey,
     sandboxUrl: sandbox?.url,
     async close() {
+      await watch.close()
+      await gateway.close()
+      await keys.idle()
       await pushes.close()
       await Promise.all(accounts.all.map(({ wechat }) => wechat.close()))
       await sandbox?.close()
       await store.close()
+      await audit.close()
       await log.close()
     },
   }
 }
 
-/** Who may come in: the clients of the configuration, of the environment and of the data folder. */
-async function openAccess(config: Config, secrets: Secrets) {
+interface AccessParts {
+  readonly secrets: Secrets
+  readonly clock: Clock
+  readonly log: Log['log']
+  /** Told what becomes of a stored client while the hub runs. */
+  readonly onChange?: (change: ClientChange) => void
+}
+
+/** Who may come in: the clients of the configuration, of the environment and of the data folder, which may change any time. */
+async function openAccess(config: Config, { secrets, clock, log, onChange }: AccessParts) {
   const existing = config.key !== undefined || Object.keys(config.clients).length > 0
-  const stored = await firstKey({ dataDir: config.dataDir, existing })
+  const { dataDir } = config
+  const stored = await firstKey({ dataDir, existing })
   secrets.keep(...[config.key, stored.key].filter((key) => key !== undefined))
   const learn = (key: string) => secrets.keep(key)
   const clients = new Clients({ configured: config.clients, key: config.key, stored: stored.clients, learn })
-  return { clients, madeKey: stored.key }
+  let known = stored.clients
+  const watch = new ClientWatch({
+    ...{ dataDir, clock },
+    changed(now) {
+      const changes = changesBetween(known, now)
+      known = now
+      if (changes.length > 0) clients.replaceStored(now)
+      for (const change of changes) {
+        log.info({ event: 'client-changed', ...change }, 'the stored clients have changed')
+        onChange?.(change)
+      }
+    },
+    failed: (err) => log.error({ event: 'clients-unusable', err }, 'those who were clients before remain'),
+  })
+  return { clients, madeKey: stored.key, watch }
+}
+
+interface WatchedParts {
+  readonly clock: Clock
+  readonly secrets: Secrets
+  readonly log: Log['log']
+  readonly metrics: Metrics
+}
+
+function createAudit({ dataDir }: Config, { clock, secrets, log, metrics }: WatchedParts): Audit {
+  return new Audit({
+    folder: join(dataDir, 'audit'),
+    clock,
+    clean: (text) => secrets.redact(censorText(text)),
+    observe(event) {
+      logAudit(log, event)
+      metrics.audited(event)
+    },
+  })
 }
 
 function createAccounts(
   config: Config,
-  { clock, secrets, log, metrics }: { clock: Clock; secrets: Secrets; log: Log['log']; metrics: Metrics },
+  { clock, secrets, log, metrics, audit }: WatchedParts & { readonly audit: Audit },
 ): Accounts {
   const store = fileStore(config.dataDir)
   const create = ([name, account]: [string, AccountConfig]): Account => {
@@ -163,6 +269,7 @@ function createAccounts(
       onEvent: (event) => {
         metrics.happened(name, event)
         logCredential(log, name, event)
+        noteCredential(audit, name, event)
       },
     })
     return { name, appID, wechat }
@@ -197,7 +304,14 @@ function createPushes(config: Config, parts: PushParts): Pushes {
   })
 }
 
-function createApp(config: Config, router: Router, log: Log, clock: Clock): Koa {
+interface AppParts {
+  readonly gateway: Gateway
+  readonly router: Router
+  readonly log: Log
+  readonly clock: Clock
+}
+
+function createApp(config: Config, { gateway, router, log, clock }: AppParts): Koa {
   // Of X-Forwarded-For only the last address is the proxy's own word; those before it the caller can write.
   const app = new Koa({ proxy: config.server.trustProxy, maxIpsCount: 1 })
   const failed = (error: unknown, ctx?: Context) =>
@@ -205,6 +319,7 @@ function createApp(config: Config, router: Router, log: Log, clock: Clock): Koa 
   app.on('error', failed)
   app.use(requestLog(log, clock))
   app.use(answer(failed))
+  app.use(gateway.middleware)
   app.use(router.routes())
   app.use(router.allowedMethods())
   return app

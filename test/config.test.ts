@@ -92,6 +92,7 @@ describe('defaults and layers', () => {
       dataDir: join(folder, 'data'),
       wechat: { apiDomain: 'https://api.weixin.qq.com/', timeout: 5000, expiryMargin: 20, refreshAhead: 290 },
       log: { level: 'info' },
+      limits: { clientPerMinute: 60_000, refusedPerMinute: 300 },
       sandbox: { port: 3001 },
       accounts: {},
       clients: {},

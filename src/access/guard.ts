@@ -2,7 +2,9 @@ import type { IncomingMessage } from 'node:http'
 import type { Context, Middleware } from 'koa'
 import { HttpError } from '../http/error.js'
 import type { Scope, Who } from '../http/route.js'
+import { bearerKey } from './bearer.js'
 import type { Client, Clients } from './client.js'
+import type { Limits } from './limits.js'
 import { allows, mayUseAll } from './scope.js'
 
 /** What the guard has found out, for the handlers and for the request log. */
@@ -15,38 +17,51 @@ export interface GuardOptions {
   readonly clients: Pick<Clients, 'byKey'>
   /** An account by its name or its appID. */
   readonly findAccount: (nameOrAppID: string) => { readonly name: string } | undefined
+  /** How often one may ask. Default: as often as one likes. */
+  readonly limits?: Pick<Limits, 'client' | 'stranger'>
+  /** Told of each request that is not let through. */
+  readonly refused?: (ctx: Context, refusal: HttpError) => void
 }
-
-/** Longest `Authorization` header that is looked at, in characters. */
-const longestHeader = 512
 
 /**
  * Lets through only whom the route is for. For a scope it reads `Authorization: Bearer KEY` and sets `ctx.state.client`,
  * and, where the path names an account, `ctx.state.account`. Put it after the router has set `ctx.params`.
  * @throws HttpError 401 without exactly one right key; 403 if its client may not do this or not for this account;
- *   404 for an unknown account, but only to a client that may use all: to any other it is as forbidden as the others' are.
+ *   404 for an unknown account, but only to a client that may use all: to any other it is as forbidden as the others' are;
+ *   429 beyond the limits. A right key is never held up by others that come from the same address with wrong ones.
  */
-export function guard(who: Who, { clients, findAccount }: GuardOptions): Middleware {
+export function guard(who: Who, options: GuardOptions): Middleware {
   if (typeof who === 'string') return (_ctx, next) => next()
-  return function requireScope(ctx, next) {
-    const state: GuardedState = ctx.state
-    const client = authenticate(ctx.req, clients)
-    state.client = client
-    if (!allows(client, who.scope)) throw forbidden(who.scope)
-    const nameOrAppID = accountOf(ctx)
-    if (nameOrAppID !== undefined) state.account = authorize(client, who.scope, findAccount(nameOrAppID))
+  return async function requireScope(ctx, next) {
+    try {
+      await admit(ctx, who.scope, options)
+    } catch (error) {
+      if (error instanceof HttpError) options.refused?.(ctx, error)
+      throw error
+    }
     return next()
   }
 }
 
-function authenticate(request: IncomingMessage, clients: GuardOptions['clients']): Client {
-  const key = bearerKey(request)
-  if (key === undefined) {
-    throw unauthorized('a client key is needed', 'send exactly one header "Authorization: Bearer KEY"')
+async function admit(ctx: Context, scope: Scope, { clients, findAccount, limits }: GuardOptions): Promise<void> {
+  const state: GuardedState = ctx.state
+  const found = authenticate(ctx.req, clients)
+  // The key was looked at first: what is counted here is only who has shown none that is right.
+  if (found instanceof HttpError) throw (await limits?.stranger(ctx.ip)) ?? found
+  state.client = found
+  const tooMany = await limits?.client(found.name)
+  if (tooMany !== undefined) throw tooMany
+  if (!allows(found, scope)) throw forbidden(scope)
+  const nameOrAppID = accountOf(ctx)
+  if (nameOrAppID !== undefined) state.account = authorize(found, scope, findAccount(nameOrAppID))
+}
+
+function authenticate(request: IncomingMessage, clients: GuardOptions['clients']): Client | HttpError {
+  const found = bearerKey(request)
+  if (typeof found === 'string') {
+    return unauthorized('a client key is needed', 'send exactly one header "Authorization: Bearer KEY"')
   }
-  const client = clients.byKey(key)
-  if (client === undefined) throw unauthorized('the client key is not valid', 'check that the key is complete')
-  return client
+  return clients.byKey(found.key) ?? unauthorized('the client key is not valid', 'check that the key is complete')
 }
 
 function authorize(client: Client, scope: Scope, account: { readonly name: string } | undefined) {
@@ -58,22 +73,6 @@ function authorize(client: Client, scope: Scope, account: { readonly name: strin
 function accountOf(ctx: Context): string | undefined {
   const params: { account?: string } | undefined = ctx['params']
   return params?.account
-}
-
-/** Reads the raw headers: of two `Authorization` headers Node's `headers` shows only the first. */
-function bearerKey(request: IncomingMessage): string | undefined {
-  const raw = request.rawHeaders
-  let header: string | undefined
-  for (let i = 0; i + 1 < raw.length; i += 2) {
-    const name = raw[i]
-    if (name?.length !== 13 || name.toLowerCase() !== 'authorization') continue
-    if (header !== undefined) return undefined
-    header = raw[i + 1]
-  }
-  if (header === undefined || header.length > longestHeader) return undefined
-  if (header.slice(0, 7).toLowerCase() !== 'bearer ') return undefined
-  const key = header.slice(7).trim()
-  return key === '' || key.includes(' ') ? undefined : key
 }
 
 function unauthorized(errmsg: string, hint: string): HttpError {

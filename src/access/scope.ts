@@ -1,12 +1,10 @@
+import { isPlainPath } from '../http/plain-path.js'
 import type { Scope } from '../http/route.js'
 import type { Client } from './client.js'
 
 const plainScopes: ReadonlySet<string> = new Set(['token', 'ticket', 'jssdk', 'session', 'metrics', 'admin'])
 const gateway = 'gateway:'
 const longestScope = 256
-
-/** Segments of letters, digits and `_ . -`. Each segment needs its slash, so no text makes this backtrack. */
-const plainPath = /^(?:\/[A-Za-z0-9_.-]+)+$/
 
 /**
  * Whether the text is a scope that the hub knows: a plain one, `gateway:/path`, or `gateway:/path/*`, which takes in
@@ -28,12 +26,23 @@ export function allows(client: Pick<Client, 'accounts' | 'scopes'>, scope: Scope
   return client.scopes.some((held) => held === 'admin' || held === scope || takesIn(held, scope))
 }
 
+/** Whether the client may call this path of WeChat's for the account because a scope names the path itself: no wildcard, no `admin`. */
+export function allowsExactly(client: Pick<Client, 'accounts' | 'scopes'>, path: string, accountName: string): boolean {
+  return mayUse(client, accountName) && client.scopes.includes(`${gateway}${path}`)
+}
+
+/** Whether the client may call some of WeChat's paths through the gateway. */
+export function hasGateway({ scopes }: Pick<Client, 'scopes'>): boolean {
+  return scopes.some((held) => held === 'admin' || held.startsWith(gateway))
+}
+
 /** Whether the client may use every account, those that do not exist yet included. */
 export function mayUseAll(client: Pick<Client, 'accounts'>): boolean {
   return client.accounts.includes('*')
 }
 
-function mayUse(client: Pick<Client, 'accounts'>, accountName: string): boolean {
+/** Whether the client may use the account with this name. */
+export function mayUse(client: Pick<Client, 'accounts'>, accountName: string): boolean {
   return mayUseAll(client) || client.accounts.includes(accountName)
 }
 
@@ -41,8 +50,4 @@ function mayUse(client: Pick<Client, 'accounts'>, accountName: string): boolean 
 function takesIn(held: Scope, wanted: Scope): boolean {
   if (!held.startsWith(gateway) || !held.endsWith('/*') || !wanted.startsWith(held.slice(0, -1))) return false
   return isPlainPath(wanted.slice(gateway.length))
-}
-
-function isPlainPath(path: string): boolean {
-  return plainPath.test(path) && !path.split('/').some((segment) => segment === '.' || segment === '..')
 }

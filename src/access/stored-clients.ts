@@ -1,4 +1,5 @@
-import { mkdir, readFile } from 'node:fs/promises'
+import { type BigIntStats, statSync } from 'node:fs'
+import { mkdir, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import type { Scope } from '../http/route.js'
@@ -7,17 +8,23 @@ import type { Client } from './client.js'
 import { hashKey, makeKey } from './key.js'
 import { isScope } from './scope.js'
 
-const fileName = 'clients.json'
+/** Whether it can be the name of a stored client: 1 to 64 letters, digits, `_`, `.` and `-`. */
+export function isClientName(name: string): boolean {
+  return /^[A-Za-z0-9_.-]{1,64}$/.test(name)
+}
 
 const storedSchema = z.strictObject({
-  clients: z.array(
-    z.strictObject({
-      name: z.string().min(1).max(64),
-      keyHashes: z.array(z.string().regex(/^[0-9a-f]{64}$/)).min(1),
-      accounts: z.array(z.string().min(1)),
-      scopes: z.array(z.string().refine((text): text is Scope => isScope(text))).min(1),
-    }),
-  ),
+  clients: z
+    .array(
+      z.strictObject({
+        name: z.string().refine(isClientName),
+        keyHashes: z.array(z.string().regex(/^[0-9a-f]{64}$/)).min(1),
+        accounts: z.array(z.string().min(1)),
+        scopes: z.array(z.string().refine((text): text is Scope => isScope(text))).min(1),
+      }),
+    )
+    .refine((clients) => areApart(clients.map(({ name }) => name)))
+    .refine((clients) => areApart(clients.flatMap(({ keyHashes }) => keyHashes))),
 })
 
 /** `clients.json` in the data folder cannot be used. Never replaced by itself: that would lock its clients out. */
@@ -51,37 +58,81 @@ export interface StoredClients {
  * @throws StoredClientsError if that file is there but broken.
  */
 export async function firstKey({ dataDir, existing }: FirstKeyOptions): Promise<StoredClients> {
-  const file = join(dataDir, fileName)
-  const stored = await read(file)
-  if (stored !== undefined) return { clients: stored }
+  const file = clientsFile(dataDir)
+  const stored = await readClients(file)
+  if (stored !== undefined) return { clients: stored.clients }
   if (existing) return { clients: [] }
 
   const key = makeKey()
   const clients: Client[] = [{ name: 'first', keyHashes: [hashKey(key)], accounts: ['*'], scopes: ['admin'] }]
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
-  if (await createAtomically(file, `${JSON.stringify({ clients }, null, 2)}\n`)) return { clients, key }
+  if (await createAtomically(file, textOf(clients))) return { clients, key }
   // Another process, started at the same instant, was first: its key is the one.
-  return { clients: (await read(file)) ?? [] }
+  return { clients: (await readClients(file))?.clients ?? [] }
 }
 
-async function read(file: string): Promise<readonly Client[] | undefined> {
-  let text: string
-  try {
-    text = await readFile(file, 'utf8')
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined
-    throw new StoredClientsError(file, `it cannot be read (${codeOf(error)})`)
-  }
+export function clientsFile(dataDir: string): string {
+  return join(dataDir, 'clients.json')
+}
+
+/** What the file holds for these clients. */
+export function textOf(clients: readonly Client[]): string {
+  return `${JSON.stringify({ clients }, null, 2)}\n`
+}
+
+export interface ClientsFound {
+  readonly clients: readonly Client[]
+  /** That of the file they were read from, see `identityOf`. */
+  readonly identity: string
+}
+
+/**
+ * The clients that the file holds; `undefined` if there is no file.
+ * @throws StoredClientsError if it is there and cannot be used.
+ */
+export async function readClients(file: string): Promise<ClientsFound | undefined> {
+  const found = await readWithIdentity(file)
+  if (found === undefined) return undefined
   let content: unknown
   try {
-    content = JSON.parse(text)
+    content = JSON.parse(found.text)
   } catch {
     throw new StoredClientsError(file, 'it is not valid JSON')
   }
   const parsed = storedSchema.safeParse(content)
-  if (parsed.success) return parsed.data.clients
+  if (parsed.success) return { clients: parsed.data.clients, identity: found.identity }
   const places = new Set(parsed.error.issues.map((issue) => issue.path.join('.') || 'the whole file'))
   throw new StoredClientsError(file, `it is damaged at ${[...places].join(', ')}`)
+}
+
+/** Tells the file as it is now from what it was or will be; `undefined` if there is none. @throws what the file system throws. */
+export function identityOf(file: string): string | undefined {
+  const stats = statSync(file, { bigint: true, throwIfNoEntry: false })
+  return stats === undefined ? undefined : asIdentity(stats)
+}
+
+export function asIdentity({ ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
+  return [ino, size, mtimeNs, ctimeNs].join('/')
+}
+
+async function readWithIdentity(file: string): Promise<{ text: string; identity: string } | undefined> {
+  try {
+    const handle = await open(file, 'r')
+    try {
+      // Before the text: what is written after this look is seen by the next one.
+      const identity = asIdentity(await handle.stat({ bigint: true }))
+      return { text: await handle.readFile('utf8'), identity }
+    } finally {
+      await handle.close()
+    }
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined
+    throw new StoredClientsError(file, `it cannot be read (${codeOf(error)})`)
+  }
+}
+
+function areApart(values: readonly string[]): boolean {
+  return new Set(values).size === values.length
 }
 
 function codeOf(error: unknown): string {

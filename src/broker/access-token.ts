@@ -15,22 +15,3 @@ export interface GivenAccessToken {
 export function givenAccessToken(held: Held, clock: Clock): GivenAccessToken {
   return { access_token: held.value, expires_in: secondsLeft(held, clock), from: held.from }
 }
-
-/** The answer as JSON text, which stays the same for a second and is made once in it. */
-export class GivenTexts {
-  readonly #clock: Clock
-  readonly #latest = new WeakMap<Held, { readonly secondsLeft: number; readonly text: string }>()
-
-  constructor(clock: Clock) {
-    this.#clock = clock
-  }
-
-  of(held: Held): string {
-    const left = secondsLeft(held, this.#clock)
-    const latest = this.#latest.get(held)
-    if (latest?.secondsLeft === left) return latest.text
-    const text = JSON.stringify(givenAccessToken(held, this.#clock))
-    this.#latest.set(held, { secondsLeft: left, text })
-    return text
-  }
-}

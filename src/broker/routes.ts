@@ -6,7 +6,10 @@ import type { Route, Who } from '../http/route.js'
 import { sendJson } from '../http/send-json.js'
 import type { Clock } from '../wechat/clock.js'
 import type { Held, Source } from '../wechat/held.js'
-import { GivenTexts } from './access-token.js'
+import type { TicketType } from '../wechat/ticket-endpoint.js'
+import { givenAccessToken } from './access-token.js'
+import { GivenTexts } from './given-texts.js'
+import { givenTicket, ticketTypeOf } from './ticket.js'
 
 export interface BrokerOptions {
   readonly clock: Clock
@@ -18,16 +21,19 @@ export interface BrokerOptions {
   accountOf(ctx: Context): Account
   /** Who is calling, for people. */
   callerOf(ctx: Context): string
-  /** Told of each token that is given out. */
-  given(account: Account, from: Source): void
+  /** Told of each token that is given out, and to which request. */
+  given(account: Account, from: Source, ctx: Context): void
+  /** Told of each ticket that is given out, and to which request. */
+  ticketGiven(account: Account, type: TicketType, from: Source, ctx: Context): void
 }
 
-/** How back ends get the access_token, and say that WeChat refused it. */
+/** How back ends get the access_token and the tickets, and say that WeChat refused the access_token. */
 export function brokerRoutes(options: BrokerOptions): Route[] {
-  const { clock, testEndpoint, standardAccount, accountOf, callerOf, given } = options
-  const texts = new GivenTexts(clock)
+  const { clock, testEndpoint, standardAccount, accountOf, callerOf, given, ticketGiven } = options
+  const texts = new GivenTexts(clock, givenAccessToken)
+  const ticketTexts = new GivenTexts(clock, givenTicket)
   const give = (ctx: Context, account: Account, held: Held) => {
-    given(account, held.from)
+    given(account, held.from, ctx)
     sendJson(ctx, texts.of(held))
   }
   const accessToken = async (ctx: Context) => {
@@ -43,6 +49,13 @@ export function brokerRoutes(options: BrokerOptions): Route[] {
       })
     }
     give(ctx, account, await account.wechat.accessToken.reject(access_token, callerOf(ctx)))
+  }
+  const ticket = async (ctx: Context) => {
+    const account = accountOf(ctx)
+    const type = ticketTypeOf(ctx)
+    const held = await account.wechat.ticket(type).get()
+    ticketGiven(account, type, held.from, ctx)
+    sendJson(ctx, ticketTexts.of(held))
   }
   return [
     {
@@ -66,6 +79,13 @@ export function brokerRoutes(options: BrokerOptions): Route[] {
       name: 'rejected access_token',
       who: { scope: 'token' },
       handle: rejected,
+    },
+    {
+      method: 'GET',
+      path: '/v1/:account/ticket',
+      name: 'ticket',
+      who: { scope: 'ticket' },
+      handle: ticket,
     },
   ]
 }

@@ -38,7 +38,8 @@ export class Handling {
 
   finish(reply: string, at: number): void {
     this.#reply = reply
-    this.finishedAt = at
+    // Whole: a fraction would be an object of its own.
+    this.finishedAt = Math.floor(at)
     const waiting = this.#waiting ?? []
     this.#waiting = undefined
     for (const work of waiting) work()

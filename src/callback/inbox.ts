@@ -141,7 +141,10 @@ export class Inbox {
     handling.earlier = claimed.deliveries
     const asked = answerer === undefined ? '' : this.#ask(answerer, forwarded)
     const reply = asked instanceof Promise ? await asked : asked
-    if (reply !== undefined) await this.#finish(handling, forwarded, reply)
+    if (reply === undefined) return
+    // To wait for nothing costs too.
+    const finishing = this.#finish(handling, forwarded, reply)
+    if (finishing !== undefined) await finishing
   }
 
   #claim(forwarded: Forwarded, answerer: Answerer | undefined): Claimed | Promise<Claimed> {
@@ -181,18 +184,20 @@ export class Inbox {
     return ''
   }
 
-  async #finish(handling: Handling, forwarded: Forwarded, reply: string): Promise<void> {
+  #finish(handling: Handling, forwarded: Forwarded, reply: string): Promise<void> | undefined {
     const passive = this.#options.type === 'official' || isTransfer(reply)
-    if (handling.overdue || !passive) {
-      // Before WeChat is answered: from then on it does not ask again.
-      handling.leaving = true
-      await this.#sendLate(handling, forwarded, reply)
-      handling.finish('', this.#options.clock.monotonic())
-    } else {
-      handling.finish(reply, this.#options.clock.monotonic())
-      if (handling.postponed) this.#awaitRetry(handling, forwarded, reply)
-    }
-    await this.#remember(forwarded, handling.reply ?? '')
+    if (handling.overdue || !passive) return this.#finishAnotherWay(handling, forwarded, reply)
+    handling.finish(reply, this.#options.clock.monotonic())
+    if (handling.postponed) this.#awaitRetry(handling, forwarded, reply)
+    return this.#remember(forwarded, reply)
+  }
+
+  async #finishAnotherWay(handling: Handling, forwarded: Forwarded, reply: string): Promise<void> {
+    // Before WeChat is answered: from then on it does not ask again.
+    handling.leaving = true
+    await this.#sendLate(handling, forwarded, reply)
+    handling.finish('', this.#options.clock.monotonic())
+    await this.#remember(forwarded, '')
   }
 
   /** The reply is there or, 4.1 s after the delivery, time is up. */
@@ -259,8 +264,9 @@ export class Inbox {
     await this.#guarded('late', () => this.#options.lateReplies.sendLate(forwarded, reply))
   }
 
-  async #remember({ id }: Forwarded, reply: string): Promise<void> {
-    await this.#guarded('finish', async () => this.#options.claims?.finish(id, reply))
+  #remember({ id }: Forwarded, reply: string): Promise<void> | undefined {
+    const { claims } = this.#options
+    return claims === undefined ? undefined : this.#guarded('finish', () => claims.finish(id, reply))
   }
 
   async #guarded(operation: 'finish' | 'late', work: () => Promise<void>): Promise<void> {

@@ -57,6 +57,13 @@ export interface Config {
     readonly refreshAhead: number
   }
   readonly log: { readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent' }
+  /** How many requests are taken in a minute; 0: any number. */
+  readonly limits: {
+    /** Of one client. 0 to 1000000, default 60000. */
+    readonly clientPerMinute: number
+    /** From one address, without a right key. 0 to 1000000, default 300. */
+    readonly refusedPerMinute: number
+  }
   readonly sandbox: {
     /** Where the sandbox listens if it is started. Default 3001. */
     readonly port: number
@@ -68,6 +75,7 @@ export interface Config {
 }
 
 const port = wholeNumber(0, 65_535)
+const perMinute = wholeNumber(0, 1_000_000)
 const apiDomainRemedy = 'set an https origin such as https://api.weixin.qq.com/ (http only for this machine)'
 
 const apiDomain = z
@@ -148,6 +156,7 @@ const sections = {
     refreshAhead: wholeNumber(0, 299, ' of seconds'),
   }),
   log: section({ level: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']) }),
+  limits: section({ clientPerMinute: perMinute, refusedPerMinute: perMinute }),
   sandbox: section({ port }),
 }
 

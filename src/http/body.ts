@@ -19,22 +19,25 @@ export class BodyRefused extends Error {
  * @throws {Error} when somebody else has read it.
  */
 export function readBody(request: IncomingMessage, limit: number): Promise<string> {
+  return read(request, limit, (chunks) => wholeOf(chunks).toString())
+}
+
+/** The body of a request as it is; otherwise as `readBody`. */
+export function readBytes(request: IncomingMessage, limit: number): Promise<Buffer> {
+  return read(request, limit, wholeOf)
+}
+
+function read<T>(request: IncomingMessage, limit: number, give: (chunks: readonly Buffer[]) => T): Promise<T> {
   if (request.readableEnded || request.readableDidRead) {
     return Promise.reject(new Error('the body has been read already: a body parser must not come before this'))
   }
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let length = 0
-    const leave = () => request.off('data', take).off('end', end).off('error', breakOff).off('close', breakOff)
     const refuse = (reason: BodyRefused['reason']) => {
       // What still comes is not looked at.
-      leave().pause()
+      request.off('data', take).pause()
       reject(new BodyRefused(reason))
-    }
-    const breakOff = () => refuse('broken-off')
-    const end = () => {
-      leave()
-      resolve(textOf(chunks))
     }
     const take = (chunk: Buffer) => {
       length += chunk.length
@@ -42,11 +45,17 @@ export function readBody(request: IncomingMessage, limit: number): Promise<strin
       else chunks.push(chunk)
     }
     if (Number(request.headers['content-length'] ?? 0) > limit) return refuse('too-long')
-    request.on('data', take).on('end', end).on('error', breakOff).on('close', breakOff)
+    request.on('data', take)
+    request.on('end', () => resolve(give(chunks)))
+    // Nothing, once all has come. A request that breaks off ends with it, and with an error only for those who listen to that.
+    request.on('close', () => reject(broken))
   })
 }
 
-function textOf(chunks: readonly Buffer[]): string {
+/** One for all: it is made for each request, but nobody looks at it if the body came whole. */
+const broken = new BodyRefused('broken-off')
+
+function wholeOf(chunks: readonly Buffer[]): Buffer {
   const [only] = chunks
-  return (chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks)).toString()
+  return chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks)
 }

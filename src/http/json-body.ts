@@ -5,12 +5,15 @@ import { HttpError } from './error.js'
 const longestBody = 64 * 1024
 
 /**
- * The JSON object in a request's body.
+ * The JSON object in a request's body; `anyType` takes it whatever the content type says.
  *
  * @throws {HttpError} 415 for another content type, 413 for more than 64 KiB, 400 for anything else that is wrong.
  */
-export async function readJsonBody(ctx: Context): Promise<Readonly<Record<string, unknown>>> {
-  if (ctx.is('json') !== 'json') {
+export async function readJsonBody(
+  ctx: Context,
+  { anyType = false }: { anyType?: boolean } = {},
+): Promise<Readonly<Record<string, unknown>>> {
+  if (!anyType && ctx.is('json') !== 'json') {
     throw new HttpError(415, 'the body must be JSON', { hint: 'Send the header content-type: application/json.' })
   }
   const value = parse(await read(ctx))

@@ -7,9 +7,10 @@ export type Scope = 'token' | 'ticket' | 'jssdk' | 'session' | 'metrics' | 'admi
  * Who may call a route:
  * - `anyone`: it gives away nothing;
  * - `wechat`: the handler itself checks WeChat's signature;
+ * - `sdk`: the handler itself checks the client, and refuses in WeChat's words;
  * - a scope: a client key with that scope (or `admin`), and for the account in the path, if there is one.
  */
-export type Who = 'anyone' | 'wechat' | { readonly scope: Scope }
+export type Who = 'anyone' | 'wechat' | 'sdk' | { readonly scope: Scope }
 
 /** One row of the hub's table of routes. */
 export interface Route {

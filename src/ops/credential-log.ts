@@ -14,13 +14,13 @@ export function logCredential(log: Pick<Logger, Level>, account: string, event: 
 function sentenceOf(event: CredentialEvent): { level: Level; message: string } {
   switch (event.type) {
     case 'refreshed':
-      return { level: 'info', message: 'access_token refreshed' }
+      return { level: 'info', message: `${event.credential} refreshed` }
     case 'refresh-failed':
       return event.servingOld
-        ? { level: 'warn', message: 'access_token not refreshed; the present one is given out while it lives' }
-        : { level: 'error', message: 'access_token not refreshed, and there is none to give out' }
+        ? { level: 'warn', message: `${event.credential} not refreshed; the present one is given out while it lives` }
+        : { level: 'error', message: `${event.credential} not refreshed, and there is none to give out` }
     case 'adopted':
-      return { level: 'info', message: 'another process refreshed the access_token' }
+      return { level: 'info', message: `another process refreshed the ${event.credential}` }
     case 'died-early':
       return {
         level: 'warn',
@@ -28,11 +28,11 @@ function sentenceOf(event: CredentialEvent): { level: Level; message: string } {
           'the access_token died before its time: another program fetches tokens with the same AppSecret. Point it at this hub, or let one of the two use stable_token.',
       }
     case 'reported':
-      return { level: 'debug', message: 'a back end reported that WeChat refused the access_token' }
+      return { level: 'debug', message: `a back end reported that WeChat refused the ${event.credential}` }
     case 'save-failed':
       return { level: 'error', message: 'a record could not be stored; it is kept in memory and stored later' }
     case 'lock-failed':
-      return { level: 'error', message: 'the store gave no lock; the access_token was refreshed without one' }
+      return { level: 'error', message: `the store gave no lock; the ${event.credential} was refreshed without one` }
     case 'read-failed':
       return { level: 'error', message: 'a stored record could not be read' }
     case 'set-aside':

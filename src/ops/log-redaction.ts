@@ -75,7 +75,11 @@ const secretParameter =
 const bearer = /\b(Bearer )[\w.~+/-]+=*/gi
 /** The shape of WeChat's access_tokens: one that this process never held can still be put into a path by a client. */
 const accessToken = /\b\d{1,3}_[\w-]{80,}/g
+/** The shape of its tickets, 64 bytes in base64url [JSSDK]: one that was replaced while the hub was down. */
+const ticket = /(?<![\w-])[\w-]{86}(?![\w-])/g
 const clientKey = /\bwhk_[0-9A-Za-z]{20,}/g
+/** Hub tokens, of which the hub keeps no list; one can stand behind an escape such as `%3D`. */
+const hubToken = /wht_[\w.-]{20,}/g
 
 /** Secrets in a finished text that nobody has told us of, known by what stands before them. */
 export function censorText(text: string): string {
@@ -83,6 +87,9 @@ export function censorText(text: string): string {
   if (clean.includes('=')) clean = clean.replace(secretParameter, `$1${censored}`)
   if (/bearer /i.test(clean)) clean = clean.replace(bearer, `$1${censored}`)
   if (clean.includes('_')) clean = clean.replace(accessToken, censored)
+  // Before the tickets: a client's name can have their shape inside a hub token.
+  if (clean.includes('wht_')) clean = clean.replace(hubToken, censored)
+  clean = clean.replace(ticket, censored)
   if (clean.includes('whk_')) clean = clean.replace(clientKey, censored)
   return clean
 }

@@ -3,9 +3,10 @@ import type { Account } from '../accounts.js'
 import type { ApiObservation } from '../wechat/api.js'
 import type { CredentialEvent } from '../wechat/credential-event.js'
 import type { Source } from '../wechat/held.js'
+import type { TicketType } from '../wechat/ticket-endpoint.js'
+import type { AuditFileEvent } from './audit-file.js'
+import { GatewayMetrics } from './gateway-metrics.js'
 import { type OutboxDepth, PushMetrics } from './push-metrics.js'
-
-const credential = 'access_token'
 
 /** The hub's metrics, in Prometheus' terms. No label holds a secret, and none has values that a caller chooses. */
 export class Metrics {
@@ -31,16 +32,38 @@ export class Metrics {
   })
   /** To look up labels costs more than to count. */
   readonly #requestCounters = new Map<Account, Record<Source, Counter.Internal>>()
+  readonly #ticketRequests = new Counter({
+    name: 'wechat_hub_ticket_requests_total',
+    help: 'Tickets given to back ends. credential: jsapi_ticket or wx_card_ticket; source: memory, store or wechat',
+    labelNames: ['account', 'credential', 'source'],
+    registers: [this.#registry],
+  })
   readonly #reports = new Counter({
     name: 'wechat_hub_rejected_reports_total',
-    help: 'Reports that WeChat refused a token. outcome: not-current, alive, dead, cannot-tell or too-soon',
-    labelNames: ['account', 'outcome'],
+    help: 'Reports that WeChat refused a credential. outcome: not-current, alive, dead, cannot-tell or too-soon',
+    labelNames: ['account', 'credential', 'outcome'],
     registers: [this.#registry],
   })
   readonly #diedEarly = new Counter({
     name: 'wechat_hub_tokens_died_early_total',
     help: 'Tokens that died before their time: another program fetched one with the same AppSecret',
     labelNames: ['account'],
+    registers: [this.#registry],
+  })
+  readonly #rateLimited = new Counter({
+    name: 'wechat_hub_rate_limited_total',
+    help: 'Requests refused with 429. limit: client, or address (without a right key)',
+    labelNames: ['limit'],
+    registers: [this.#registry],
+  })
+  readonly #auditFailures = new Counter({
+    name: 'wechat_hub_audit_failures_total',
+    help: 'Failed tries to write the audit log',
+    registers: [this.#registry],
+  })
+  readonly #auditLost = new Counter({
+    name: 'wechat_hub_audit_lost_total',
+    help: 'Lines of the audit log that were lost because it could not be written',
     registers: [this.#registry],
   })
   readonly #storeFailures = new Counter({
@@ -53,12 +76,12 @@ export class Metrics {
   /** Those of pushes. */
   readonly pushes: PushMetrics
 
+  /** Those of the gateway. */
+  readonly gateway = new GatewayMetrics(this.#registry)
+
   constructor(accounts: () => readonly Account[], outboxDepth: OutboxDepth) {
     collectDefaultMetrics({ register: this.#registry, prefix: 'wechat_hub_' })
-    this.#addGauge('wechat_hub_credential_seconds_left', 'Seconds the present credential has to live', accounts, {
-      labels: { credential },
-      valueOf: ({ wechat }) => wechat.accessToken.state.secondsLeft,
-    })
+    this.#addSecondsLeft(accounts)
     this.#addGauge('wechat_hub_fetches_today', "Token fetches counted against the account's daily limit", accounts, {
       valueOf: ({ wechat }) => wechat.governor.today(),
     })
@@ -78,11 +101,16 @@ export class Metrics {
     counters[source].inc()
   }
 
+  ticketGiven({ name: account }: Account, type: TicketType, source: Source): void {
+    this.#ticketRequests.inc({ account, credential: `${type}_ticket`, source })
+  }
+
   apiCalled(account: string, { path, outcome, ms }: ApiObservation): void {
     this.#upstream.observe({ account, path, outcome }, ms / 1000)
   }
 
   happened(account: string, event: CredentialEvent): void {
+    const { credential } = event
     switch (event.type) {
       case 'refreshed':
         this.#refreshes.inc({ account, credential, cause: event.cause, outcome: event.from })
@@ -94,7 +122,7 @@ export class Metrics {
         this.#refreshes.inc({ account, credential, cause: 'adopted', outcome: 'store' })
         break
       case 'reported':
-        this.#reports.inc({ account, outcome: event.outcome })
+        this.#reports.inc({ account, credential, outcome: event.outcome })
         break
       case 'died-early':
         this.#diedEarly.inc({ account })
@@ -102,6 +130,15 @@ export class Metrics {
       default:
         this.#storeFailures.inc({ account, operation: event.type.replace('-failed', '') })
     }
+  }
+
+  rateLimited(limit: 'client' | 'address'): void {
+    this.#rateLimited.inc({ limit })
+  }
+
+  audited({ type }: AuditFileEvent): void {
+    if (type === 'failed') this.#auditFailures.inc()
+    else if (type === 'lost') this.#auditLost.inc()
   }
 
   /** The text that Prometheus reads, and its content type. */
@@ -113,17 +150,33 @@ export class Metrics {
     name: string,
     help: string,
     accounts: () => readonly Account[],
-    source: { labels?: Record<string, string>; valueOf(account: Account): number | Promise<number> },
+    source: { valueOf(account: Account): number | Promise<number> },
   ): void {
-    const labelNames = ['account', ...Object.keys(source.labels ?? {})]
     new Gauge({
       name,
       help,
-      labelNames,
+      labelNames: ['account'],
       registers: [this.#registry],
       async collect() {
-        for (const account of accounts()) {
-          this.set({ account: account.name, ...source.labels }, await source.valueOf(account))
+        for (const account of accounts()) this.set({ account: account.name }, await source.valueOf(account))
+      },
+    })
+  }
+
+  /** Of the tickets only those that have been asked for: an account need not use any. */
+  #addSecondsLeft(accounts: () => readonly Account[]): void {
+    new Gauge({
+      name: 'wechat_hub_credential_seconds_left',
+      help: 'Seconds the present credential has to live. credential: access_token, jsapi_ticket or wx_card_ticket, the latter two once they have been asked for',
+      labelNames: ['account', 'credential'],
+      registers: [this.#registry],
+      collect() {
+        for (const { name: account, wechat } of accounts()) {
+          for (const credential of wechat.credentials) {
+            const { asked, secondsLeft } = credential.state
+            const isShown = asked || credential === wechat.accessToken
+            if (isShown) this.set({ account, credential: credential.name }, secondsLeft)
+          }
         }
       },
     })

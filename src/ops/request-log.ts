@@ -3,9 +3,13 @@ import type { Context, Middleware } from 'koa'
 import type { Clock } from '../wechat/clock.js'
 import type { Log } from './log.js'
 
-/** What the request log reads of `ctx.state`, and what it puts there: `requestId`. */
+/** What the request log reads of `ctx.state`, and what it puts there: `requestId`, and who asked for what as it may be shown. */
 interface LoggedState {
   requestId?: string
+  /** Without its query. */
+  path?: string
+  /** The caller's address. */
+  remote?: string
   client?: { readonly name: string }
   account?: { readonly name: string }
 }
@@ -28,6 +32,8 @@ export function requestLog(log: Pick<Log, 'request'>, clock: Pick<Clock, 'monoto
     // Both are gone, or rewritten, by the time the line is written.
     const path = pathOf(ctx.req.url ?? '')
     const remote = addressOf(ctx)
+    state.path = path
+    state.remote = remote
 
     ctx.res.once('close', () => {
       const { res } = ctx

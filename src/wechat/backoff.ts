@@ -11,7 +11,8 @@ const quotaPause = 3_600_000
  * bound (1-2 s, 2-4 s … 16-32 s, then 57-63 s), so that no ten seconds see more than four attempts and no hour more
  * than seventy, and WeChat's recovery is noticed within 65 s. Permanent: a minute. WeChat's quota: an hour, since somebody
  * may give it back before midnight. The hub's own budget: what the error says, at most a minute, since not every
- * refresh needs the part of it that is spent.
+ * refresh needs the part of it that is spent. A credential that this one hangs on and that can't be had: the same, since it
+ * may be back sooner, and to look for it costs WeChat nothing.
  */
 export class Backoff {
   readonly #clock: Clock
@@ -48,7 +49,8 @@ export class Backoff {
   }
 
   #pauseAfter(error: WechatError): number {
-    if (error.code === 'BUDGET_SPENT') return Math.min((error.retryAfter ?? 60) * 1000, permanentPause)
+    if (error.code === 'BUDGET_SPENT' || error.code === 'UNAVAILABLE')
+      return Math.min((error.retryAfter ?? 60) * 1000, permanentPause)
     if (error.retryAfter !== undefined) return error.retryAfter * 1000
     if (error.errcode === 45011) return permanentPause
     if (error.kind === 'quota') return quotaPause

@@ -10,6 +10,8 @@ const known: Readonly<Record<keyof WechatOptions, true>> = {
   type: true,
   getAccessToken: true,
   saveAccessToken: true,
+  getTicket: true,
+  saveTicket: true,
   lock: true,
   storage: true,
   apiDomain: true,
@@ -32,7 +34,8 @@ const numbers = {
   refreshAhead: { from: 0, to: 299, unit: 'seconds' },
 } as const
 
-const functions = ['getAccessToken', 'saveAccessToken', 'lock', 'random', 'onEvent', 'onCall'] as const
+const callbacks = ['getAccessToken', 'saveAccessToken', 'getTicket', 'saveTicket', 'lock'] as const
+const functions = [...callbacks, 'random', 'onEvent', 'onCall'] as const
 
 const objects = {
   storage: ['read', 'save'],
@@ -83,9 +86,8 @@ export function checkOptions(options: WechatOptions): void {
     const value: unknown = Reflect.get(options, name)
     if (value !== undefined && !hasMethods(value, methods)) refuse(name, `an object with ${methods.join(' and ')}`)
   }
-  const callbacks = options.getAccessToken ?? options.saveAccessToken ?? options.lock
-  if (options.storage !== undefined && callbacks !== undefined) {
-    refuse('storage', 'given alone, without getAccessToken, saveAccessToken and lock')
+  if (options.storage !== undefined && callbacks.some((name) => options[name] !== undefined)) {
+    refuse('storage', `given alone, without ${callbacks.join(', ')}`)
   }
 }
 

@@ -1,5 +1,6 @@
 import type { WechatError } from './errors.js'
 import type { Source } from './held.js'
+import type { TicketType } from './ticket-endpoint.js'
 
 /**
  * Why a credential is refreshed: nobody had one (`cold`), its end is near (`ahead`), it is too near (`expired`), WeChat
@@ -7,8 +8,14 @@ import type { Source } from './held.js'
  */
 export type RefreshCause = 'cold' | 'ahead' | 'expired' | 'rejected' | 'manual' | 'fenced'
 
-/** What happens in the life of a credential; for logs and metrics. No event holds a value. */
-export type CredentialEvent =
+/** What an account has of expiring secrets. */
+export type CredentialName = 'access_token' | `${TicketType}_ticket`
+
+/** What happens to one of an account's credentials, by name; for logs and metrics. No event holds a value. */
+export type CredentialEvent = { readonly credential: CredentialName } & CredentialHappening
+
+/** What happens in the life of a credential. */
+export type CredentialHappening =
   | { readonly type: 'refreshed'; readonly cause: RefreshCause; readonly from: Source; readonly expiresIn: number }
   | {
       readonly type: 'refresh-failed'
@@ -21,7 +28,7 @@ export type CredentialEvent =
     }
   /** Another process replaced it. */
   | { readonly type: 'adopted'; readonly expiresIn: number }
-  /** WeChat refuses a value before its time: somebody else fetched one (P11). Ages in seconds. */
+  /** WeChat refuses the access_token before its time: somebody else fetched one (P11). Ages in seconds. */
   | {
       readonly type: 'died-early'
       readonly noticedBy: string

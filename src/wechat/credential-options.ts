@@ -1,5 +1,5 @@
 import type { Clock } from './clock.js'
-import type { CredentialEvent } from './credential-event.js'
+import type { CredentialHappening, CredentialName } from './credential-event.js'
 import type { WechatError } from './errors.js'
 import type { Storage } from './storage.js'
 
@@ -9,6 +9,8 @@ export interface FetchContext {
   readonly forced: boolean
   /** The value that WeChat refuses. */
   readonly rejected: string | undefined
+  /** The access_token for it, if it needs one. */
+  readonly accessToken: string | undefined
   /** In ms: how long the fetch may take in all. */
   readonly timeout: number
 }
@@ -19,17 +21,26 @@ export interface Fetched {
   readonly expiresIn: number
 }
 
-export interface CredentialOptions {
-  /** The record's name in the storage, such as `access_token`. */
-  readonly name: string
-  /** The field of the record that holds the value. */
-  readonly field: string
-  readonly storage: Storage
+/** Where a credential's values come from, and what one of them does to the others. */
+export interface CredentialSource {
+  /** The field that holds the value in WeChat's answer, and in the record. */
+  readonly field: 'access_token' | 'ticket'
   fetch(context: FetchContext): Promise<Fetched>
+  /**
+   * For a fetch that needs the access_token: does the work with it, and once more with another one when WeChat refuses it.
+   * Called without the lock, which the access_token might need for itself: some storages have one for all names.
+   */
+  withToken?<T>(work: (accessToken: string) => Promise<T>): Promise<T>
   /** Asks WeChat whether it still takes the value. Throws if that can't be told. */
   probe(value: string): Promise<boolean>
   /** Whether a fetch ends the previous value, so that a process that was overtaken must fetch once more. */
   readonly exclusive: boolean
+}
+
+export interface CredentialOptions extends CredentialSource {
+  /** Also the record's name in the storage. */
+  readonly name: CredentialName
+  readonly storage: Storage
   /** In ms: a value with this long to live, or less, is not given out. */
   readonly expiryMargin: number
   /** In ms: from this long before its end on it is refreshed in the background. 0: only at `expiryMargin`. */
@@ -41,7 +52,7 @@ export interface CredentialOptions {
   readonly random: () => number
   /** Told each value before it is used, so that no log can show it. */
   readonly learn: (value: string) => void
-  readonly observe: (event: CredentialEvent) => void
+  readonly observe: (event: CredentialHappening) => void
 }
 
 /** What is known of a credential without asking anybody: for health and metrics. */

@@ -1,5 +1,5 @@
 import type { Clock } from './clock.js'
-import type { CredentialEvent } from './credential-event.js'
+import type { CredentialHappening } from './credential-event.js'
 import type { Current } from './held.js'
 import { readRecord, type Stored, writeRecord } from './record.js'
 import type { Storage } from './storage.js'
@@ -10,7 +10,7 @@ export class CredentialRecord {
   readonly #field: string
   readonly #storage: Storage
   readonly #clock: Clock
-  readonly #observe: (event: CredentialEvent) => void
+  readonly #observe: (event: CredentialHappening) => void
   #unsaved: Current | undefined
   #foundBroken = false
   #unwatch: (() => void) | undefined
@@ -20,7 +20,7 @@ export class CredentialRecord {
     field: string
     storage: Storage
     clock: Clock
-    observe: (event: CredentialEvent) => void
+    observe: (event: CredentialHappening) => void
   }) {
     this.#name = options.name
     this.#field = options.field

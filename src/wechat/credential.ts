@@ -1,13 +1,14 @@
 import { Backoff } from './backoff.js'
 import { type Clock, pause } from './clock.js'
 import { asWechatError, closed, leaseOver, overtaken, stillRefused, tooShort, tooSlow } from './credential-errors.js'
-import type { CredentialEvent, RefreshCause } from './credential-event.js'
+import type { CredentialHappening, CredentialName, RefreshCause } from './credential-event.js'
 import type { CredentialOptions, CredentialState } from './credential-options.js'
 import { CredentialRecord } from './credential-record.js'
 import { CredentialUnavailable, WechatError } from './errors.js'
 import { asHeld, type Current, currentFromStore, type Held, leftOf, type Source, secondsLeft } from './held.js'
 import type { Stored } from './record.js'
 import { RejectionReports } from './rejection-reports.js'
+import { sameSecret } from './same-secret.js'
 import { SingleFlight } from './single-flight.js'
 import { endlessLease, type Lease } from './storage.js'
 
@@ -19,6 +20,8 @@ const longestSleep = 60_000
 const sameValueGap = 30_000
 /** How soon a failed save is made up for, in ms. */
 const saveGap = 5_000
+/** [ATUSE] So long WeChat takes the old value beside the new one, in ms. */
+const changeOver = 300_000
 /** What must be left of the lock's lease when the fetch's time-out ends, in ms. */
 const leaseReserve = 500
 
@@ -37,6 +40,8 @@ export class Credential {
   readonly #refreshingPatiently = new SingleFlight<Held>()
 
   #current: Current | undefined
+  /** The value before the present one; `until`, by the monotonic clock, WeChat takes it too. */
+  #previous: { readonly value: string; readonly until: number } | undefined
   /** Until then, by the wall clock, `#fresh` is given out without a further look. */
   #freshUntil = Number.NEGATIVE_INFINITY
   #fresh: Promise<Held> | undefined
@@ -65,6 +70,10 @@ export class Credential {
     })
   }
 
+  get name(): CredentialName {
+    return this.#options.name
+  }
+
   /**
    * A living value.
    *
@@ -82,6 +91,21 @@ export class Credential {
   }
 
   /**
+   * As `get`, but a refresh that is needed is tried once, without a pause: for work that hangs on this credential and has a
+   * patience of its own.
+   *
+   * @throws {CredentialUnavailable} with `retryAfter`, when none can be had.
+   */
+  async getAtOnce(): Promise<Held> {
+    await this.#load()
+    const present = this.#present('memory')
+    if (present !== undefined) return present
+    return this.#refreshOnce().catch((error: unknown) => {
+      throw this.#unavailable(asWechatError(error))
+    })
+  }
+
+  /**
    * Asks WeChat for a value now, whatever there is, and stores it; joins a refresh that is under way.
    *
    * @throws {WechatError} when that fails; the old value stays. Soon after a failure it is that failure, without a try.
@@ -96,14 +120,38 @@ export class Credential {
    * refuses it when asked, is it replaced. `noticedBy` names the reporter, for people. WeChat is asked at most once in 5 s: a
    * report that comes sooner waits, or, with `wait` false, is answered by what WeChat said then.
    *
+   * A ticket is never replaced by a report: WeChat has no call that would tell whether it takes one, so its probe can't tell
+   * (`cannot-tell`), and the ticket stays. Who knows better calls `update`.
+   *
    * @throws {CredentialUnavailable} as `get` does.
    */
   reject(value: string, noticedBy: string, { wait = true }: { wait?: boolean } = {}): Promise<Held> {
     return this.#inTime(async () => {
-      await this.#load()
-      if (this.#current !== undefined) await this.#reports.examine(value, noticedBy, { wait })
+      await this.#examine(value, noticedBy, wait)
       return this.get()
     })
+  }
+
+  /**
+   * As `reject` with `wait` false, and then as `getAtOnce`.
+   *
+   * @throws {CredentialUnavailable} as `getAtOnce` does.
+   */
+  async rejectAtOnce(value: string, noticedBy: string): Promise<Held> {
+    await this.#examine(value, noticedBy, false)
+    return this.getAtOnce()
+  }
+
+  /**
+   * Whether WeChat takes this value, as far as is known without asking it: the present one, or the one before during the
+   * change-over.
+   */
+  async isLiving(value: string): Promise<boolean> {
+    await this.#load()
+    const current = this.#living()
+    if (current !== undefined && sameSecret(value, current.value)) return true
+    const previous = this.#previous
+    return previous !== undefined && this.#clock.monotonic() < previous.until && sameSecret(value, previous.value)
   }
 
   get state(): CredentialState {
@@ -135,12 +183,32 @@ export class Credential {
     })
   }
 
+  async #examine(value: string, noticedBy: string, wait: boolean): Promise<void> {
+    await this.#load()
+    if (this.#current !== undefined) await this.#reports.examine(value, noticedBy, { wait })
+  }
+
   async #give(from: Source): Promise<Held> {
+    return this.#present(from) ?? this.#refreshingPatiently.run(() => this.#refreshPatiently())
+  }
+
+  /** The current value, if it can be given out. A refresh ahead that is due starts in the background. */
+  #present(from: Source): Held | undefined {
     const current = this.#current
-    if (current === undefined || !this.#isServable(current))
-      return this.#refreshingPatiently.run(() => this.#refreshPatiently())
+    if (current === undefined || !this.#isServable(current)) return undefined
     if (this.#isDue(current)) this.#refreshInBackground()
     return asHeld(current, from)
+  }
+
+  /** What one try of a refresh gives, or the old value if that must do. */
+  async #refreshOnce(): Promise<Held> {
+    try {
+      return await this.#refresh(this.#cause())
+    } catch (error) {
+      const living = this.#living()
+      if (living === undefined) throw error
+      return living
+    }
   }
 
   /** Refreshes until there is a value to give, the old one must do, or the callers' patience ends. */
@@ -152,12 +220,11 @@ export class Credential {
         const current = this.#current
         if (current !== undefined && this.#isServable(current)) return asHeld(current, 'memory')
         try {
-          return await this.#refresh(this.#cause())
+          return await this.#refreshOnce()
         } catch (error) {
-          const living = this.#living()
-          if (living !== undefined) return living
           const { retryIn } = this.#backoff
-          if (this.#clock.monotonic() + retryIn >= giveUpAt) throw this.#unavailable(asWechatError(error))
+          if (this.#stopped || this.#clock.monotonic() + retryIn >= giveUpAt)
+            throw this.#unavailable(asWechatError(error))
           await pause(this.#clock, retryIn)
         }
       }
@@ -229,9 +296,8 @@ export class Credential {
 
   async #attempt(cause: RefreshCause): Promise<Held> {
     try {
-      // Nothing: the fetch is contested.
-      const held = (await this.#locked(cause)) ?? (await this.#locked('fenced'))
-      if (held === undefined) throw overtaken()
+      const work = (accessToken?: string) => this.#replaceFor(cause, accessToken)
+      const held = await (this.#options.withToken?.(work) ?? work())
       this.#backoff.succeeded()
       this.#observe({ type: 'refreshed', cause, from: held.from, expiresIn: secondsLeft(held, this.#clock) })
       return held
@@ -248,32 +314,41 @@ export class Credential {
     }
   }
 
-  async #locked(cause: RefreshCause): Promise<Held | undefined> {
+  async #replaceFor(cause: RefreshCause, accessToken: string | undefined): Promise<Held> {
+    // Nothing: the fetch is contested.
+    const held = (await this.#locked(cause, accessToken)) ?? (await this.#locked('fenced', accessToken))
+    if (held === undefined) throw overtaken()
+    return held
+  }
+
+  async #locked(cause: RefreshCause, accessToken: string | undefined): Promise<Held | undefined> {
     const { storage, name } = this.#options
-    if (storage.lock === undefined) return this.#replace(cause, endlessLease)
+    const replace = (lease: Lease) => this.#replace(cause, accessToken, lease)
+    if (storage.lock === undefined) return replace(endlessLease)
     let replaced: Promise<Held | undefined> | undefined
     try {
       return await storage.lock(name, (lease) => {
-        replaced = this.#replace(cause, lease)
+        replaced = replace(lease)
         return replaced
       })
     } catch (error) {
       if (error instanceof WechatError) throw error
       // A full or read-only disk gives no lock, or can't end it; it must not stop the credential.
       this.#observe({ type: 'lock-failed', error })
-      return replaced ?? this.#replace(cause, endlessLease)
+      return replaced ?? replace(endlessLease)
     }
   }
 
   /** With the lock held: takes what another process has stored, or fetches. Nothing: the fetch is contested. */
-  async #replace(cause: RefreshCause, lease: Lease): Promise<Held | undefined> {
+  async #replace(cause: RefreshCause, accessToken: string | undefined, lease: Lease): Promise<Held | undefined> {
     const stored = await this.#record.read()
     const mayTakeStored = cause !== 'manual' && !this.#contested
     if (mayTakeStored && stored !== undefined && this.#isBetter(stored)) {
       return asHeld(this.#adopt(currentFromStore(stored, this.#clock)), 'store')
     }
     const known = this.#current
-    const fresh = await this.#fetch(known, Math.max(known?.version ?? 0, stored?.version ?? 0) + 1, lease)
+    const version = Math.max(known?.version ?? 0, stored?.version ?? 0) + 1
+    const fresh = await this.#fetch(known, { version, accessToken, lease })
     const kept = await this.#record.save(fresh)
     this.#contested = !kept && this.#options.exclusive
     this.#askAgainAt = fresh.value === known?.value ? this.#clock.monotonic() + sameValueGap : 0
@@ -282,13 +357,21 @@ export class Credential {
     return this.#contested ? undefined : held
   }
 
-  async #fetch(known: Current | undefined, version: number, lease: Lease): Promise<Current> {
+  async #fetch(
+    known: Current | undefined,
+    { version, accessToken, lease }: { version: number; accessToken: string | undefined; lease: Lease },
+  ): Promise<Current> {
     const now = this.#clock.now()
     const monotonic = this.#clock.monotonic()
     const rejected = this.#isDeadEarly(known) ? known.value : undefined
     const timeout = Math.min(this.#options.timeout, lease.remaining() - leaseReserve)
     if (timeout <= 0) throw leaseOver()
-    const { value, expiresIn } = await this.#options.fetch({ forced: rejected !== undefined, rejected, timeout })
+    const { value, expiresIn } = await this.#options.fetch({
+      forced: rejected !== undefined,
+      rejected,
+      accessToken,
+      timeout,
+    })
     if (value === rejected) throw stillRefused()
     const left = expiresIn * 1000
     if (left <= this.#options.expiryMargin) throw tooShort(expiresIn)
@@ -321,6 +404,11 @@ export class Credential {
 
   #adopt(current: Current): Current {
     this.#options.learn(current.value)
+    const before = this.#current
+    if (before !== undefined && before.value !== current.value) {
+      const until = Math.min(before.endsAt, this.#clock.monotonic() + changeOver)
+      this.#previous = before.rejected ? undefined : { value: before.value, until }
+    }
     this.#current = current
     this.#freshen()
     return current
@@ -402,7 +490,7 @@ export class Credential {
     else this.#schedule()
   }
 
-  #observe(event: CredentialEvent): void {
+  #observe(event: CredentialHappening): void {
     this.#options.observe(event)
   }
 }

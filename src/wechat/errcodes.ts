@@ -64,7 +64,11 @@ export const errcodes: Readonly<Record<number, ErrcodeEntry>> = {
   45015: { kind: 'request', meaning: 'the user has not written within the last 48 hours' },
   45047: { kind: 'request', meaning: 'too many customer-service messages to this user; they must write first' },
   47001: { kind: 'request', meaning: 'the body is not valid JSON or XML' },
-  48001: { kind: 'request', meaning: 'this account may not use this call' },
+  48001: {
+    kind: 'request',
+    meaning: 'this account may not use this call',
+    remedy: 'The console lists the calls that the account may use under 接口权限; many need a verified account (认证).',
+  },
   48004: { kind: 'permanent', meaning: 'WeChat has banned this call for the account' },
   50002: { kind: 'permanent', meaning: 'the account is limited' },
   50004: { kind: 'permanent', meaning: 'the account may not fetch tokens' },

@@ -1,5 +1,5 @@
 import type { Clock } from './clock.js'
-import type { CredentialEvent } from './credential-event.js'
+import type { CredentialHappening } from './credential-event.js'
 import { WechatError } from './errors.js'
 import type { Storage } from './storage.js'
 
@@ -29,7 +29,7 @@ interface Count {
 export class Governor {
   readonly #clock: Clock
   readonly #storage: Storage
-  readonly #observe: (event: CredentialEvent) => void
+  readonly #observe: (event: CredentialHappening) => void
   readonly limits: FetchLimits
   #count: Count | undefined
 
@@ -37,7 +37,7 @@ export class Governor {
     clock: Clock
     storage: Storage
     limits: FetchLimits
-    observe: (event: CredentialEvent) => void
+    observe: (event: CredentialHappening) => void
   }) {
     this.#observe = options.observe
     this.#clock = options.clock

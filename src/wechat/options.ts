@@ -4,6 +4,7 @@ import type { CredentialEvent } from './credential-event.js'
 import type { Mode } from './push.js'
 import type { Secrets } from './secrets.js'
 import type { Lease, Storage } from './storage.js'
+import type { TicketType } from './ticket-endpoint.js'
 import type { TokenEndpointName } from './token-endpoint.js'
 
 /** The access_token as it is stored. Records with only `expires_time`, or with the moment of death in `expires_in`, are read too. */
@@ -15,6 +16,11 @@ export interface AccessTokenRecord {
   readonly expires_time?: number
   /** Rises by each save. A store shared by several processes refuses a record whose version is not higher than its own. */
   readonly version?: number
+}
+
+/** A ticket as it is stored: as the access_token, with the field `ticket`. */
+export interface TicketRecord extends Omit<AccessTokenRecord, 'access_token'> {
+  readonly ticket: string
 }
 
 export type AccountType = 'official' | 'miniprogram'
@@ -35,6 +41,10 @@ export interface WechatOptions {
   readonly getAccessToken?: () => Promise<unknown>
   /** Stores the record. May answer `false` to refuse one that is not newer than what is there. Default: memory. */
   readonly saveAccessToken?: (record: AccessTokenRecord) => Promise<unknown>
+  /** As `getAccessToken`, for the account's ticket of this type. Default: memory. */
+  readonly getTicket?: (type: TicketType) => Promise<unknown>
+  /** As `saveAccessToken`, for the account's ticket of this type. Default: memory. */
+  readonly saveTicket?: (type: TicketType, record: TicketRecord) => Promise<unknown>
   /** Runs `work` while no other process does, for several processes that share a store. Default: no lock. */
   readonly lock?: <T>(name: string, work: (lease: Lease) => Promise<T>) => Promise<T>
   /** All of the above in one: `fileStore(folder).account(appID)`. Excludes them. */
@@ -47,7 +57,7 @@ export interface WechatOptions {
   readonly endpoint?: TokenEndpointName
   /** WeChat's daily limit of token fetches for the account, 1 or more. Default 2000; a sandbox account (测试号) has 200. */
   readonly dailyTokens?: number
-  /** In seconds: a token with this long to live, or less, is not given out. Integer, 0 to 300. Default 20. */
+  /** In seconds: a token or ticket with this long to live, or less, is not given out. Integer, 0 to 300. Default 20. */
   readonly expiryMargin?: number
   /**
    * How long before a token dies the next one is fetched, in seconds. Integer, 0 to 299. Default 0: only at
@@ -60,7 +70,7 @@ export interface WechatOptions {
   readonly random?: () => number
   /** Learns every secret as it becomes known, and takes them out of texts. */
   readonly secrets?: Secrets
-  /** Told what happens to the access_token. */
+  /** Told what happens to the access_token and the tickets. */
   readonly onEvent?: (event: CredentialEvent) => void
   /** Told of each finished call of WeChat's API. */
   readonly onCall?: (observation: ApiObservation) => void

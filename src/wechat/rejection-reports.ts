@@ -1,5 +1,5 @@
 import { type Clock, pause } from './clock.js'
-import type { CredentialEvent } from './credential-event.js'
+import type { CredentialHappening } from './credential-event.js'
 import { type Current, secondsLeft } from './held.js'
 import { SingleFlight } from './single-flight.js'
 
@@ -9,7 +9,7 @@ const probeGap = 5_000
 export interface RejectionReportsOptions {
   readonly clock: Clock
   probe(value: string): Promise<boolean>
-  readonly observe: (event: CredentialEvent) => void
+  readonly observe: (event: CredentialHappening) => void
   current(): Current | undefined
   /** Takes a newer value if another process has stored one. */
   followStore(): Promise<void>
@@ -89,7 +89,7 @@ export class RejectionReports {
     if (left > 0) this.#options.observe({ type: 'died-early', noticedBy, age, secondsLeft: left })
   }
 
-  #report(outcome: Extract<CredentialEvent, { type: 'reported' }>['outcome']): void {
+  #report(outcome: Extract<CredentialHappening, { type: 'reported' }>['outcome']): void {
     this.#options.observe({ type: 'reported', outcome })
   }
 }

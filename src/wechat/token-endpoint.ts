@@ -1,9 +1,9 @@
 import type { Answer, Api } from './api.js'
 import type { Clock } from './clock.js'
 import type { FetchContext, Fetched } from './credential-options.js'
-import { ErrcodeError, UpstreamError } from './errors.js'
+import { UpstreamError } from './errors.js'
+import { asFetchError, readFetched } from './fetched.js'
 import type { FetchLimits, Governor } from './governor.js'
-import { isCredential } from './record.js'
 
 /** WeChat's two ways to an access_token. Their tokens live apart and do not disturb each other [TOKEN, STABLE]. */
 export type TokenEndpointName = 'token' | 'stable_token'
@@ -61,26 +61,10 @@ export function stableTokenEndpoint(api: Api, identity: Identity, governor: Gove
 async function admitted(governor: Governor, forced: boolean, call: () => Promise<Answer>): Promise<Fetched> {
   await governor.admit(forced)
   try {
-    return readToken(await call())
+    return readFetched(await call(), 'access_token')
   } catch (error) {
     await governor.failed(forced, !(error instanceof UpstreamError) || error.delivered)
-    throw asFetchError(error)
+    // On a token fetch 40001 means the secret (PROTOCOL section 10).
+    throw asFetchError(error, 'permanent')
   }
-}
-
-function readToken(answer: Answer): Fetched {
-  const { access_token, expires_in } = answer
-  if (!isCredential(access_token)) {
-    throw new UpstreamError('UPSTREAM_GARBAGE', 'WeChat answered no usable access_token', { delivered: true })
-  }
-  if (!Number.isSafeInteger(expires_in) || Number(expires_in) <= 0) {
-    throw new UpstreamError('UPSTREAM_GARBAGE', 'WeChat answered no usable expires_in', { delivered: true })
-  }
-  return { value: access_token, expiresIn: Number(expires_in) }
-}
-
-/** On a token fetch 40001 means the secret (PROTOCOL section 10), and a refused call stays refused: nothing to refresh. */
-function asFetchError(error: unknown): unknown {
-  const hopeless = error instanceof ErrcodeError && (error.kind === 'token' || error.kind === 'request')
-  return hopeless ? new ErrcodeError(error.errcode, error.errmsg, 'permanent') : error
 }

@@ -1,8 +1,10 @@
-import { type Answer, Api, type ApiCall, withoutQuery } from './api.js'
+import { type Answer, Api, type ApiCall } from './api.js'
 import { storageOf } from './callback-storage.js'
 import { checkOptions } from './check-options.js'
 import { systemClock } from './clock.js'
 import { Credential } from './credential.js'
+import type { CredentialHappening, CredentialName } from './credential-event.js'
+import type { CredentialSource } from './credential-options.js'
 import { customMessage } from './customer-service.js'
 import { isTokenDead } from './errors.js'
 import { Governor } from './governor.js'
@@ -13,7 +15,9 @@ import type { Reply } from './reply.js'
 import { Secrets } from './secrets.js'
 import { shielded } from './shielded.js'
 import { isSigned } from './signature.js'
+import { type TicketType, ticketEndpoint, ticketTypes } from './ticket-endpoint.js'
 import { limitsOf, stableTokenEndpoint, tokenEndpoint } from './token-endpoint.js'
+import { withToken } from './with-token.js'
 
 /**
  * One WeChat account, usable in any program without the hub.
@@ -33,6 +37,7 @@ export class Wechat {
   readonly accessToken: Credential
   /** The count of the account's token fetches. */
   readonly governor: Governor
+  readonly #tickets: ReadonlyMap<TicketType, Credential>
   readonly #api: Api
   readonly #tokens: readonly string[]
   readonly #pushes: PushReader
@@ -60,28 +65,61 @@ export class Wechat {
       ...(options.onCall === undefined ? {} : { observe: shielded(options.onCall) }),
     })
     const storage = storageOf(options)
-    const observe = onEvent === undefined ? () => undefined : shielded(onEvent)
+    const tell = onEvent === undefined ? () => undefined : shielded(onEvent)
+    const about = (credential: CredentialName) => (happened: CredentialHappening) => tell({ credential, ...happened })
     const limits = limitsOf(endpoint, options.dailyTokens ?? 2000)
-    this.governor = new Governor({ clock, storage, limits, observe })
+    this.governor = new Governor({ clock, storage, limits, observe: about('access_token') })
     const source =
       endpoint === 'token'
         ? tokenEndpoint(this.#api, { appID, appSecret }, this.governor)
         : stableTokenEndpoint(this.#api, { appID, appSecret }, this.governor, clock)
-    this.accessToken = new Credential({
-      name: 'access_token',
+    const credential = (name: CredentialName, from: CredentialSource): Credential =>
+      new Credential({
+        ...from,
+        name,
+        storage,
+        expiryMargin: this.#margin,
+        refreshAhead: (options.refreshAhead ?? 0) * 1000,
+        timeout: options.timeout ?? 5000,
+        clock,
+        random: options.random ?? Math.random,
+        learn: (value) => secrets.rotate(`${appID} ${name}`, value),
+        observe: about(name),
+      })
+    const accessToken = credential('access_token', {
       field: 'access_token',
-      storage,
       fetch: source.fetch,
       exclusive: source.exclusive,
       probe: (token) => this.#isAccepted(token),
-      expiryMargin: this.#margin,
-      refreshAhead: (options.refreshAhead ?? 0) * 1000,
-      timeout: options.timeout ?? 5000,
-      clock,
-      random: options.random ?? Math.random,
-      learn: (token) => secrets.rotate(`${appID} access_token`, token),
-      observe,
     })
+    const ticket = (type: TicketType) => credential(`${type}_ticket`, ticketEndpoint(this.#api, type, accessToken))
+    this.accessToken = accessToken
+    this.#tickets = new Map(ticketTypes.map((type) => [type, ticket(type)]))
+  }
+
+  /** The access_token and the tickets, asked for or not. */
+  get credentials(): readonly Credential[] {
+    return [this.accessToken, ...this.#tickets.values()]
+  }
+
+  /**
+   * The life of the account's ticket of this type. Nothing is fetched for it before it is asked for.
+   *
+   * @throws {TypeError} for another type than `jsapi` and `wx_card`.
+   */
+  ticket(type: TicketType): Credential {
+    const ticket = this.#tickets.get(type)
+    if (ticket === undefined) throw new TypeError(`"type" must be one of ${ticketTypes.join(', ')}`)
+    return ticket
+  }
+
+  /**
+   * A living ticket: `jsapi` to sign for JS-SDK pages, `wx_card` for cards.
+   *
+   * @throws {CredentialUnavailable} with `retryAfter`, at most 8 s after the call, when none can be had.
+   */
+  async fetchTicket(type: TicketType): Promise<string> {
+    return this.ticket(type).value()
   }
 
   /**
@@ -157,20 +195,16 @@ export class Wechat {
    * @throws {UpstreamError} when WeChat can't be reached, takes too long, or answers something else than a JSON object.
    */
   async call(path: string, call: ApiCall = {}): Promise<Answer> {
-    const token = await this.fetchAccessToken()
-    try {
-      return await this.#callWith(token, path, call)
-    } catch (error) {
-      if (!isTokenDead(error)) throw error
-      const { value } = await this.accessToken.reject(token, `a call of ${withoutQuery(path)}`)
-      if (value === token) throw error
-      return this.#callWith(value, path, call)
+    const tokens = {
+      get: () => this.fetchAccessToken(),
+      reject: (token: string, noticedBy: string) => this.rejectAccessToken(token, noticedBy),
     }
+    return withToken(tokens, path, (token) => this.#callWith(token, path, call))
   }
 
   /** Ends timers, watches and idle connections. Resolves when what is in flight has ended. */
   async close(): Promise<void> {
-    await this.accessToken.stop()
+    await Promise.all(this.credentials.map((credential) => credential.stop()))
     this.#api.close()
   }
 

@@ -75,6 +75,9 @@ it.each<[string, string]>([
   ['without clients', '{}'],
   ['of an unknown scope', JSON.stringify({ clients: [{ ...good, scopes: ['root-of-all'] }] })],
   ['of a short hash', JSON.stringify({ clients: [{ ...good, keyHashes: ['beef'] }] })],
+  ['of two clients with one name', JSON.stringify({ clients: [good, { ...good, keyHashes: ['b'.repeat(64)] }] })],
+  ['of two clients with one key', JSON.stringify({ clients: [good, { ...good, name: 'second' }] })],
+  ['of a client with a strange name', JSON.stringify({ clients: [{ ...good, name: 'a b' }] })],
   ['with an unknown field', JSON.stringify({ clients: [{ ...good, extra: 1 }] })],
 ])('refuses a file that is %s, names it, and leaves it as it is', async (_name, content) => {
   mkdirSync(dataDir)
@@ -84,7 +87,7 @@ it.each<[string, string]>([
     expect(error).toBeInstanceOf(StoredClientsError)
     expect(String(error)).toContain(file)
     expect(String(error)).toMatch(/restore it from a backup, or delete it/)
-    if (content.length > 2) expect(String(error)).not.toMatch(/root-of-all|beef|aa/)
+    if (content.length > 2) expect(String(error)).not.toMatch(/root-of-all|beef|aaa/)
   }
   expect(readFileSync(file, 'utf8')).toBe(content)
 })

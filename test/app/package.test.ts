@@ -53,6 +53,16 @@ it('runs where it was installed into an empty folder', async () => {
   expect(await app.ended()).toBe(0)
 })
 
+it('brings its command along', async () => {
+  const command = join(app.folder, 'node_modules/.bin/wechat-hub')
+  const { version } = JSON.parse(await readFile('package.json', 'utf8'))
+  expect((await run(command, ['--version'], { cwd: app.folder })).stdout).toBe(`${version}\n`)
+  const { stdout } = await run(command, ['client', 'add', 'crm', '--account', '*', '--scope', 'token'], {
+    cwd: app.folder,
+  })
+  expect(stdout).toMatch(/^whk_\w{49}\n$/)
+})
+
 it('can be imported there', async () => {
   await writeFile(join(app.folder, 'program.mjs'), program)
   const { stdout } = await run(process.execPath, ['program.mjs'], { cwd: app.folder })

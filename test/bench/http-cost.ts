@@ -29,7 +29,8 @@ export async function httpCost(build: Build): Promise<Figure> {
     started(bare.child)
     const loader = started(new Child({ file: build.program('load'), talks: true }))
 
-    const cost = (server: Server) => cpuOfRequest(server, loader, headers)
+    const asked = { path: accessTokenPath, headers, requests, connections }
+    const cost = (server: Server) => cpuOfRequest(server, loader, asked)
     const measured = await inTurns({ rounds, warmUps, measure: () => cost(hub), compare: () => cost(bare) })
     await hub.child.stop()
     await checkLog(hub.child.log)
@@ -50,14 +51,17 @@ async function memoryAnswer(url: string, headers: Record<string, string>): Promi
   return answer
 }
 
-/** In µs. */
-async function cpuOfRequest(server: Server, loader: Child, headers: Record<string, string>): Promise<number> {
-  const load: Load = { url: `${server.url}${accessTokenPath}`, headers, requests, connections }
+/** What is asked of a server, over and over. */
+export type Requests = Omit<Load, 'url'> & { readonly path: string }
+
+/** The CPU time of the whole process for each of the requests, in µs. */
+export async function cpuOfRequest(server: Server, loader: Child, { path, ...asked }: Requests): Promise<number> {
+  const load: Load = { url: `${server.url}${path}`, ...asked }
   const before = await server.child.ask<number>('cpu')
   const answered = await loader.ask<Loaded>(load)
   const after = await server.child.ask<number>('cpu')
-  if (answered < requests) throw new Error(`only ${answered} of ${requests} requests were answered`)
-  return (after - before) / requests
+  if (answered < load.requests) throw new Error(`only ${answered} of ${load.requests} requests were answered`)
+  return (after - before) / load.requests
 }
 
 /** A hub that did not log its requests would be cheaper than what users have. */

@@ -17,10 +17,13 @@ export async function hubWithoutConfiguration({ app }: Build): Promise<ServerPro
 }
 
 /** The hub with an account in the environment, and one client in `config/local.json`. */
-export function hubOfAccount({ app }: Build, options: { key: string; apiDomain?: string }): ServerProgram {
-  const { key, apiDomain = 'https://api.weixin.qq.com/' } = options
-  const client = { keyHash: hashKey(key), accounts: ['default'], scopes: ['token'] }
-  const configFolder = configured({ clients: { shop: client } })
+export function hubOfAccount(
+  { app }: Build,
+  options: { key: string; apiDomain?: string; scopes?: readonly string[] },
+): ServerProgram {
+  const { key, apiDomain = 'https://api.weixin.qq.com/', scopes = ['token'] } = options
+  const client = { keyHash: hashKey(key), accounts: ['default'], scopes }
+  const configFolder = configured({ clients: { shop: client }, limits: { clientPerMinute: 1_000_000 } })
   const callback = { WECHAT_TOKEN: token, WECHAT_API_DOMAIN: apiDomain }
   return { file: app, path: '/healthz', env: { ...account, ...callback, NODE_CONFIG_DIR: configFolder } }
 }
@@ -52,6 +55,16 @@ export function coWechatCallback(build: Build, mode: 'plain' | 'safe'): ServerPr
 
 export function bareKoa(build: Build, answer = '{}'): ServerProgram {
   return { file: build.program('bare-koa'), path: accessTokenPath, env: { ANSWER: answer } }
+}
+
+/** A proxy that forwards everything to the upstream. */
+export function forwarder(build: Build, name: 'fast-proxy' | 'http-proxy', upstream: string): ServerProgram {
+  return { file: build.program(name), path: '/', env: { UPSTREAM: upstream } }
+}
+
+/** What stands for WeChat where its work must not count. */
+export function upstream(build: Build): Program {
+  return { file: build.program('upstream'), talks: true }
 }
 
 export function bareNode(build: Build): Program {

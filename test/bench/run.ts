@@ -2,7 +2,9 @@ import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { type Build, build } from './build.js'
 import { Child } from './child.js'
+import { compatibleToken } from './compatible-token.js'
 import type { Figure } from './figure.js'
+import { gateway } from './gateway.js'
 import { httpCost } from './http-cost.js'
 import { idleMemory } from './idle-memory.js'
 import { inProcess } from './in-process.js'
@@ -17,9 +19,11 @@ import { removeTemporaryFolders } from './temporary.js'
 /** `npm run bench -- [--json FILE] [--only WORD]`. Exits with 0 unless something could not be measured. */
 const { values: options } = parseArgs({ options: { json: { type: 'string' }, only: { type: 'string', default: '' } } })
 
-const longestRun = 300_000
+const longestRun = 600_000
 const measurements: Readonly<Record<string, (build: Build) => Promise<Figure | Figure[]>>> = {
   'access-token over HTTP': httpCost,
+  'token over HTTP, as SDKs fetch it': compatibleToken,
+  'calls through the gateway': gateway,
   'fetchAccessToken in process': inProcess,
   start,
   'idle memory': idleMemory,

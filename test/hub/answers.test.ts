@@ -11,15 +11,20 @@ beforeAll(async () => {
 afterAll(() => running.close())
 
 describe('every answer', () => {
-  it.each(['/healthz', '/readyz', '/wx', '/v1/shop/access-token', '/metrics', '/nowhere'])(
-    'of %s forbids caching and sniffing, and names the request',
-    async (path) => {
-      const { headers } = await running.request(path, { headers: { 'x-request-id': 'my-id.1' } })
-      expect(headers.get('cache-control')).toBe('no-store')
-      expect(headers.get('x-content-type-options')).toBe('nosniff')
-      expect(headers.get('x-request-id')).toBe('my-id.1')
-    },
-  )
+  it.each([
+    '/healthz',
+    '/readyz',
+    '/wx',
+    '/v1/shop/access-token',
+    '/v1/shop/ticket?type=jsapi',
+    '/metrics',
+    '/nowhere',
+  ])('of %s forbids caching and sniffing, and names the request', async (path) => {
+    const { headers } = await running.request(path, { headers: { 'x-request-id': 'my-id.1' } })
+    expect(headers.get('cache-control')).toBe('no-store')
+    expect(headers.get('x-content-type-options')).toBe('nosniff')
+    expect(headers.get('x-request-id')).toBe('my-id.1')
+  })
 })
 
 describe('what is not there', () => {

@@ -134,17 +134,25 @@ async function flowsOfTheHub(): Promise<void> {
     const running = await RunningHub.start({ config, dataDir, clock })
     await clock.advance(60_000)
     const tokens = [...(await tokensComeAndGo(running, 'shop')), ...(await tokensComeAndGo(running, 'blog'))]
+    for (const name of ['shop', 'blog']) tokens.push(...(await ticketsComeAndGo(running, name, clock)))
     for (const token of tokens) secrets.add(token)
     await everyFault(running, [shop.appSecret, blog.appSecret, shop.token, aesKey, hubKey, ...tokens])
     await strangeRequests(running)
     await pushesGoWrong(running, backEnd)
     said.push(await (await running.request('/metrics')).text(), await (await running.request('/readyz')).text())
     await running.close()
-    said.push(...running.logLines, ...(await readdir(dataDir, { recursive: true })))
-    if (restart === 1)
+    said.push(...running.logLines, ...(await readdir(dataDir, { recursive: true })), ...(await auditTexts()))
+    if (restart === 1) {
       await writeFile(join(dataDir, shop.appID, 'access_token.json'), `{"access_token":"${wrongSecret}`)
+      await writeFile(join(dataDir, shop.appID, 'jsapi_ticket.json'), `{"ticket":"${wrongSecret}`)
+    }
   }
   await backEnd.close()
+}
+
+async function auditTexts(): Promise<string[]> {
+  const folder = join(dataDir, 'audit')
+  return Promise.all((await readdir(folder)).map((name) => readFile(join(folder, name), 'utf8')))
 }
 
 /** Back ends that break off, answer rubbish and answer late; refused pushes; a reply that WeChat does not take. */
@@ -178,6 +186,22 @@ async function tokensComeAndGo(running: RunningHub, account: string): Promise<st
   return [access_token, next.access_token]
 }
 
+/** The tickets that were given out on the way: of the account, from the store, after a theft of the access_token. */
+async function ticketsComeAndGo(running: RunningHub, account: string, clock: MovableClock): Promise<string[]> {
+  const { appID, wechat } = running.hub.accounts.find(account) ?? {}
+  const tickets: string[] = []
+  for (const type of ['jsapi', 'wx_card'] as const) {
+    // So that the theft may be looked into, and the token be replaced by force.
+    await clock.advance(60_000)
+    running.sandbox.tokens.issue(appID ?? '', account === 'blog' ? 'stable_token' : 'token', { atOnce: true })
+    const { ticket } = await readJson<{ ticket: string }>(await running.request(`/v1/${account}/ticket?type=${type}`))
+    tickets.push(ticket)
+    await wechat?.ticket(type).reject(ticket, 'a back end')
+    said.push(await (await running.request(`/v1/fool/ticket?type=${type}`)).text())
+  }
+  return tickets
+}
+
 /** `sent`: what WeChat has had from the hub, or what stands beside it, and could come back in an `errmsg`. */
 async function everyFault(running: RunningHub, sent: readonly string[]): Promise<void> {
   const kinds: FaultKind[] = ['reset', 'truncate', 'status', 'garbage', 'busy', 'ip', 'quota', 'huge']
@@ -198,6 +222,7 @@ async function withFault(
   const { wechat } = running.hub.accounts.find('shop') ?? {}
   await wechat?.call('/cgi-bin/user/info', { query: { openid: 'o' } }).catch(hearError)
   await wechat?.updateAccessToken().catch(hearError)
+  await wechat?.ticket('jsapi').update().catch(hearError)
   running.sandbox.faults.clear()
 }
 
@@ -216,6 +241,7 @@ async function strangeRequests(running: RunningHub): Promise<void> {
       running.request(`/wx?signature=${encoded}&timestamp=1&nonce=2&echostr=3`),
       running.request('/healthz', { headers: { 'x-request-id': secret.slice(0, 64), cookie: secret } }),
       running.request('/v1/shop/access-token/rejected', { method: 'POST', body: secret }),
+      running.request(`/v1/shop/ticket?type=${encoded}`),
       running.post('/v1/shop/access-token/rejected', { access_token: [secret] }),
     ]
     for (const response of await Promise.all(requests)) {
@@ -231,9 +257,11 @@ async function flowsOfTheClass(): Promise<void> {
     appSecret: shop.appSecret,
     apiDomain: 'http://127.0.0.1:9/',
     saveAccessToken: () => Promise.reject(new Error('disk full')),
+    saveTicket: () => Promise.reject(new Error('disk full')),
     onEvent: (event) => said.push(inspect(event, { depth: 10 })),
   })
   await wechat.fetchAccessToken().catch(hearError)
+  await wechat.fetchTicket('jsapi').catch(hearError)
   said.push(inspect(wechat, { depth: 10, showHidden: true }))
   await wechat.close()
   try {

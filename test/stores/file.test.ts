@@ -180,7 +180,7 @@ describe('a file that is no record (P4)', () => {
     expect(kept).toHaveLength(1)
     expect(readFileSync(String(kept[0])).equals(Buffer.from(content))).toBe(true)
     expect(scene.happened('set-aside')).toEqual([
-      { type: 'set-aside', reason: expect.stringMatching(/^it /), where: kept[0] },
+      { credential: 'access_token', type: 'set-aside', reason: expect.stringMatching(/^it /), where: kept[0] },
     ])
   })
 

@@ -1,5 +1,6 @@
 import { fileStore } from '../../src/stores/file.js'
 import type { Storage } from '../../src/wechat/storage.js'
+import type { TicketType } from '../../src/wechat/ticket-endpoint.js'
 import type { TokenEndpointName } from '../../src/wechat/token-endpoint.js'
 import { Wechat } from '../../src/wechat/wechat.js'
 import { serve, settings, tell } from './child-serve.js'
@@ -51,6 +52,10 @@ function unlocked(): never {
 const commands = {
   /** What so many callers at once are given. */
   get: (callers: number) => Promise.all(Array.from({ length: callers }, () => wechat.accessToken.get())),
+
+  /** What so many callers at once are given of a ticket. */
+  getTicket: ({ type, callers }: { type: TicketType; callers: number }) =>
+    Promise.all(Array.from({ length: callers }, () => wechat.ticket(type).get())),
 
   /** What so many reporters of a refused token are given. */
   reject: ({ token, reporters }: { token: string; reporters: number }) =>

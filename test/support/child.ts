@@ -8,11 +8,11 @@ const repository = fileURLToPath(new URL('../../', import.meta.url))
 const typescript = ['--import', 'tsx']
 
 /** The limit makes a write fail as a full disk does, without a disk to fill and without a privilege. */
-const withFullDisk = {
+const withFullDisk = (blocks: number) => ({
   execPath: '/bin/sh',
-  execArgv: ['-c', `ulimit -f 0; exec '${process.execPath}' "$@"`, 'sh', ...typescript],
+  execArgv: ['-c', `ulimit -f ${blocks}; exec '${process.execPath}' "$@"`, 'sh', ...typescript],
   env: { ...process.env, TSX_DISABLE_CACHE: '1' },
-}
+})
 
 interface Waiting {
   resolve(value: unknown): void
@@ -48,15 +48,15 @@ export class Child<Served extends Commands> {
 
   /**
    * Resolves when the program serves. `program`: the file's name in this folder, such as `child-lock`. `disk: 'full'`: every
-   * write to a file fails, though files can be made.
+   * write to a file fails, though files can be made; a number: that which would make a file longer than so many half KiB.
    */
   static async start<Served extends Commands>(
     program: string,
     settings: object = {},
-    { disk }: { disk?: 'full' } = {},
+    { disk }: { disk?: 'full' | number } = {},
   ): Promise<Child<Served>> {
     const script = `test/support/${program}.ts`
-    const options = disk === 'full' ? withFullDisk : { execArgv: typescript }
+    const options = disk === undefined ? { execArgv: typescript } : withFullDisk(disk === 'full' ? 0 : disk)
     const process = fork(script, [JSON.stringify(settings)], { cwd: repository, ...options })
     const child = new Child<Served>(process)
     await Promise.race([once(process, 'message'), child.exited])

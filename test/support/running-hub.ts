@@ -32,6 +32,8 @@ export interface RunningHubOptions {
 /** A hub and a sandbox that it takes for WeChat, each on a port of its own, and the hub's log. */
 export class RunningHub {
   readonly sandbox: Sandbox
+  /** Where the sandbox listens. */
+  readonly apiDomain: string
   readonly hub: Hub
   readonly dataDir: string
   readonly logLines: string[]
@@ -42,6 +44,7 @@ export class RunningHub {
 
   private constructor(parts: {
     sandbox: Sandbox
+    apiDomain: string
     hub: Hub
     server: Listening
     dataDir: string
@@ -50,6 +53,7 @@ export class RunningHub {
     arrivals: { pushes: number }
   }) {
     this.sandbox = parts.sandbox
+    this.apiDomain = parts.apiDomain
     this.hub = parts.hub
     this.dataDir = parts.dataDir
     this.logLines = parts.logLines
@@ -106,7 +110,7 @@ export class RunningHub {
       sandbox.accounts.add({ appID, appSecret, token: token[0], mode, callbackUrl, ...key })
     }
     const ownsDataDir = options.dataDir === undefined
-    return new RunningHub({ sandbox, hub, server, dataDir, ownsDataDir, logLines, arrivals })
+    return new RunningHub({ sandbox, apiDomain, hub, server, dataDir, ownsDataDir, logLines, arrivals })
   }
 
   /** Resolves when so many pushes, in all, have reached the hub. */

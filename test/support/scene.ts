@@ -64,6 +64,11 @@ export class Scene {
     return this.sandbox.requests.count('/cgi-bin/token') + this.sandbox.requests.count('/cgi-bin/stable_token')
   }
 
+  /** How many tickets WeChat was asked for. */
+  get ticketFetches(): number {
+    return this.sandbox.requests.count('/cgi-bin/ticket/getticket')
+  }
+
   get probes(): number {
     return this.sandbox.requests.count('/cgi-bin/getcallbackip')
   }
@@ -132,7 +137,7 @@ export class Scene {
   /** Resolves when no program of the scene is asking WeChat. */
   async settled(): Promise<void> {
     do await turn()
-    while (this.#wechats.some((wechat) => wechat.accessToken.state.refreshing))
+    while (this.#wechats.some(({ credentials }) => credentials.some(({ state }) => state.refreshing)))
     await turn()
   }
 

@@ -17,7 +17,7 @@ describe('the thief is named (P11)', () => {
     scene.steal()
     await wechat.rejectAccessToken(first, 'client crm')
     expect(scene.happened('died-early')).toEqual([
-      { type: 'died-early', noticedBy: 'client crm', age: 1000, secondsLeft: 6200 },
+      { credential: 'access_token', type: 'died-early', noticedBy: 'client crm', age: 1000, secondsLeft: 6200 },
     ])
   })
 

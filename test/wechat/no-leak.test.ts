@@ -94,6 +94,22 @@ describe('no leak (P6)', () => {
     },
   )
 
+  it.each(kinds)('of a ticket when WeChat fails (%s), or echoes it', async (kind) => {
+    const storage = memoryStorage()
+    const ticket = await program({ storage }).fetchTicket('jsapi')
+    const warm = program({ storage, timeout: kind === 'hang' ? 100 : 5000 })
+    expect(await warm.fetchTicket('jsapi')).toBe(ticket)
+    const token = await warm.fetchAccessToken()
+    scene.sandbox.faults.add({ kind, times: 2 })
+    const failures = [await failureOf(warm.ticket('jsapi').update()), await failureOf(warm.ticket('wx_card').update())]
+    const errmsg = formsOf(ticket).join(' | ')
+    scene.sandbox.faults.add({ kind: 'errcode', errcode: 40013, errmsg })
+    failures.push(await failureOf(warm.call('/cgi-bin/user/info')))
+    await warm.ticket('jsapi').reject(ticket, 'a page')
+    expect(String(failures.at(-1))).toContain('[secret]')
+    expectNoLeak([...failures, warm, warm.ticket('jsapi').state], [account.appSecret, token, ticket])
+  })
+
   it('cuts WeChat\u2019s words to 300 characters, without control characters and without half a secret', async () => {
     const errmsg = `a\nb\0c ${'x'.repeat(280)} ${account.appSecret}`
     scene.sandbox.faults.add({ kind: 'errcode', errcode: 40013, errmsg, path: '/cgi-bin/token' })

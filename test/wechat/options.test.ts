@@ -18,6 +18,8 @@ const wrong: [keyof WechatOptions, unknown[]][] = [
   ['encodingAESKey', ['', 7, null, [''], [value, '']]],
   ['getAccessToken', [value, null, {}]],
   ['saveAccessToken', [value, null, {}]],
+  ['getTicket', [value, null, {}]],
+  ['saveTicket', [value, null, {}]],
   ['lock', [value, null, {}]],
   ['storage', [value, null, {}, { read: () => undefined }, { read: value, save: value }]],
   [
@@ -47,11 +49,14 @@ describe('a wrong option', () => {
     },
   )
 
-  it.each(['getAccessToken', 'saveAccessToken', 'lock'] as const)('is a storage together with %s', (name) => {
-    expect(() => make({ storage: memoryStorage(), [name]: () => Promise.resolve() })).toThrow(
-      '"storage" option must be given alone',
-    )
-  })
+  it.each(['getAccessToken', 'saveAccessToken', 'getTicket', 'saveTicket', 'lock'] as const)(
+    'is a storage together with %s',
+    (name) => {
+      expect(() => make({ storage: memoryStorage(), [name]: () => Promise.resolve() })).toThrow(
+        '"storage" option must be given alone',
+      )
+    },
+  )
 })
 
 describe('a right option', () => {

@@ -111,7 +111,7 @@ describe('a stored record', () => {
     expect(scene.accepts(await wechat.fetchAccessToken())).toBe(true)
     expect(aside).toEqual(['access_token'])
     expect(scene.happened('set-aside')).toEqual([
-      { type: 'set-aside', reason: expect.any(String), where: 'over-there' },
+      { credential: 'access_token', type: 'set-aside', reason: expect.any(String), where: 'over-there' },
     ])
     expect(JSON.stringify(scene.events)).not.toContain(token)
   })

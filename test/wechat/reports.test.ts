@@ -73,7 +73,7 @@ describe('reports of a rejected token (P5)', () => {
     expect(await wechat.rejectAccessToken(first)).toBe(first)
     expect(scene.probes).toBe(1)
     expect(scene.fetches).toBe(1)
-    expect(scene.happened('reported')).toEqual([{ type: 'reported', outcome: 'alive' }])
+    expect(scene.happened('reported')).toEqual([{ credential: 'access_token', type: 'reported', outcome: 'alive' }])
   })
 
   it('of an old or a made-up token cause no probe', async () => {
@@ -112,7 +112,9 @@ describe('reports of a rejected token (P5)', () => {
       scene.sandbox.faults.add({ kind, path: probe })
       expect(await wechat.rejectAccessToken(first)).toBe(first)
       expect(scene.fetches).toBe(1)
-      expect(scene.happened('reported')).toEqual([{ type: 'reported', outcome: 'cannot-tell' }])
+      expect(scene.happened('reported')).toEqual([
+        { credential: 'access_token', type: 'reported', outcome: 'cannot-tell' },
+      ])
     },
   )
 

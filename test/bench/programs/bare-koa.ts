@@ -7,6 +7,9 @@ const router = new Router()
 router.get('/v1/:account/access-token', (ctx) => {
   ctx.body = answer
 })
+router.get('/cgi-bin/token', (ctx) => {
+  ctx.body = answer
+})
 const app = new Koa()
 app.use(router.routes())
 app.listen(Number(process.env['PORT']))

@@ -1,0 +1,234 @@
+import type { Context } from 'koa'
+import type { Account, Accounts } from '../accounts.js'
+import type { ErrcodeRefusal } from '../http/errcode-answer.js'
+import type { HttpError } from '../http/error.js'
+import { bearerKey } from './bearer.js'
+import type { Client, Clients } from './client.js'
+import type { GuardedState } from './guard.js'
+import { HubTokens, hubTokenLifetime } from './hub-token.js'
+import { hashKey } from './key.js'
+import type { Limits } from './limits.js'
+import { allows, allowsExactly, hasGateway, mayUse } from './scope.js'
+
+/** Who calls, and for which account. */
+export interface Caller {
+  /** Absent for one who shows a real access_token: it tells the account only. */
+  readonly client?: Client
+  readonly account: Account
+  /** Whether the caller has WeChat's real access_token anyway. */
+  readonly holdsToken: boolean
+}
+
+export interface CallersOptions {
+  readonly clients: Pick<Clients, 'byKey'>
+  readonly hubTokens: Pick<HubTokens, 'read' | 'make'>
+  readonly accounts: Pick<Accounts, 'all' | 'find'>
+  readonly limits: Pick<Limits, 'client' | 'stranger'>
+  /** Told of each caller that is not let in. */
+  readonly refused: (ctx: Context, refusal: Refused) => void
+}
+
+/** Why a caller is not let in: for the caller in WeChat's words, for the audit with the HTTP status that it amounts to. */
+export interface Refused extends ErrcodeRefusal {
+  readonly status: 401 | 403 | 429
+}
+
+/** A client that may have a token of an account, and which: WeChat's own, or this one of the hub. */
+export interface Taker {
+  readonly account: Account
+  readonly client: string
+  readonly hubToken: { readonly token: string; readonly lifetime: number } | undefined
+}
+
+/** What a caller shows: its key in a header, or the `access_token` that an SDK sends. */
+export interface Shown {
+  readonly accessToken: string | undefined
+  /** The account that the caller names by `appid`. */
+  readonly appID: string | undefined
+}
+
+/** What a caller must be allowed to do. */
+export interface Wanted {
+  allowed(client: Client, account: Account): boolean
+  /** Whether one who shows a real access_token may do it: whoever has one may do at WeChat itself what it opens. */
+  readonly forTokenHolders: boolean
+  /** What a client needs to be allowed: for the people behind it. */
+  readonly needs: string
+}
+
+/** A refusal of a client that is known for what it asks. */
+interface Unplaced extends Refused {
+  readonly client?: Client
+}
+
+/** Finds out who uses WeChat's own paths at the hub, and says no in WeChat's words. */
+export class Callers {
+  readonly #options: CallersOptions
+
+  constructor(options: CallersOptions) {
+    this.#options = options
+  }
+
+  /** Lets in who shows a client key in `Authorization`, a hub token, or a real access_token that lives. */
+  async admit(ctx: Context, shown: Shown, wanted: Wanted): Promise<Caller | Refused> {
+    const caller = await this.#settle(ctx, await this.#identify(ctx, shown))
+    if ('errcode' in caller) return caller
+    const { client, account } = caller
+    const allowed = client === undefined ? wanted.forTokenHolders : wanted.allowed(client, account)
+    if (allowed) return caller
+    return this.#refuse(ctx, {
+      ...forbidden,
+      hint: client === undefined ? 'A real access_token does not open this path.' : `The client needs ${wanted.needs}.`,
+    })
+  }
+
+  /** For a call of a path of WeChat's; a `guarded` one opens only to a scope that names the path itself. */
+  admitCall(ctx: Context, call: Shown & { readonly path: string; readonly guarded: boolean }) {
+    const { path, guarded } = call
+    return this.admit(ctx, call, {
+      allowed: (client, { name }) =>
+        guarded ? allowsExactly(client, path, name) : allows(client, `gateway:${path}`, name),
+      forTokenHolders: !guarded,
+      needs: `the scope "gateway:${path}"${guarded ? ': no wildcard takes this path in' : ', or one that takes it in'}`,
+    })
+  }
+
+  /** For a ticket, which opens as much as a path of its own does. */
+  admitTicket(ctx: Context, accessToken: string | undefined) {
+    const path = '/cgi-bin/ticket/getticket'
+    const appID = typeof ctx.query['appid'] === 'string' ? ctx.query['appid'] : undefined
+    return this.admit(
+      ctx,
+      { accessToken, appID },
+      {
+        allowed: (client, { name }) => allows(client, 'ticket', name) || allowsExactly(client, path, name),
+        forTokenHolders: true,
+        needs: 'the scope "ticket"',
+      },
+    )
+  }
+
+  /**
+   * For a token, by a client key as the `secret` of an appid, as SDKs ask for it. A client with the scope `token` is to get
+   * WeChat's; one with others that an access_token opens gets a hub token.
+   */
+  async admitTaker(ctx: Context, { appID, secret }: { appID: string; secret: string }): Promise<Taker | Refused> {
+    const client = this.#options.clients.byKey(secret)
+    if (client === undefined) return this.#settle(ctx, wrongSecret)
+    const account = this.#accountNamed(client, appID)
+    if (account === undefined) return this.#settle(ctx, { ...wrongAppID, client })
+    const settled = await this.#settle(ctx, { client, account, holdsToken: false })
+    if ('errcode' in settled) return settled
+    if (allows(client, 'token', account.name)) return { account, client: client.name, hubToken: undefined }
+    if (!hasGateway(client) && !allows(client, 'ticket', account.name)) {
+      return this.#refuse(ctx, {
+        ...forbidden,
+        hint: 'The client needs the scope "token", "ticket" or one for the gateway.',
+      })
+    }
+    const token = this.#options.hubTokens.make(client, hashKey(secret), account.appID)
+    return { account, client: client.name, hubToken: { token, lifetime: hubTokenLifetime } }
+  }
+
+  async #identify(ctx: Context, { accessToken, appID }: Shown): Promise<Caller | Unplaced> {
+    const bearer = bearerKey(ctx.req)
+    if (bearer === 'unusable') return wrongKey
+    if (bearer !== 'missing') {
+      const client = this.#options.clients.byKey(bearer.key)
+      if (client === undefined) return wrongKey
+      const account = appID === undefined ? this.#onlyAccountOf(client) : this.#accountNamed(client, appID)
+      if (account !== undefined) return { client, account, holdsToken: false }
+      return appID === undefined ? { ...noAppID, client } : { ...wrongAppID, client }
+    }
+    if (accessToken === undefined) return noToken
+    return HubTokens.isOne(accessToken) ? this.#byHubToken(accessToken) : this.#byAccessToken(accessToken)
+  }
+
+  #byHubToken(token: string): Caller | Refused {
+    const holder = this.#options.hubTokens.read(token)
+    const account = holder === undefined ? undefined : this.#accountNamed(holder.client, holder.appID)
+    if (holder === undefined || account === undefined) return deadHubToken
+    return { client: holder.client, account, holdsToken: false }
+  }
+
+  async #byAccessToken(token: string): Promise<Caller | Refused> {
+    for (const account of this.#options.accounts.all) {
+      if (await account.wechat.accessToken.isLiving(token)) return { account, holdsToken: true }
+    }
+    return deadAccessToken
+  }
+
+  /** Not to be told apart: an account that there is not, and one that is not for this client. */
+  #accountNamed(client: Client, appID: string): Account | undefined {
+    const account = this.#options.accounts.find(appID)
+    return account !== undefined && mayUse(client, account.name) ? account : undefined
+  }
+
+  #onlyAccountOf(client: Client): Account | undefined {
+    const [only, ...others] = this.#options.accounts.all.filter(({ name }) => mayUse(client, name))
+    return others.length === 0 ? only : undefined
+  }
+
+  /** Counts the request against the limits, and notes who it was. */
+  #settle(ctx: Context, found: Unplaced): Promise<Refused>
+  #settle(ctx: Context, found: Caller | Unplaced): Promise<Caller | Refused>
+  async #settle(ctx: Context, found: Caller | Unplaced): Promise<Caller | Refused> {
+    const state: GuardedState = ctx.state
+    if (found.client !== undefined) state.client = found.client
+    const tooMany = await this.#count(ctx, found)
+    if (tooMany !== undefined) return this.#refuse(ctx, tooOften(tooMany))
+    if ('errcode' in found) {
+      // What it was known for is no matter of the caller's.
+      const { client: _client, ...refusal } = found
+      return this.#refuse(ctx, refusal)
+    }
+    state.account = found.account
+    return found
+  }
+
+  #count(ctx: Context, found: Caller | Unplaced): Promise<HttpError | undefined> {
+    const { limits } = this.#options
+    if (found.client !== undefined) return limits.client(found.client.name)
+    return 'errcode' in found ? limits.stranger(ctx.ip) : limits.client(`access_token of ${found.account.name}`)
+  }
+
+  #refuse(ctx: Context, refusal: Refused): Refused {
+    this.#options.refused(ctx, refusal)
+    return refusal
+  }
+}
+
+const forbidden: Refused = { status: 403, errcode: 48001, errmsg: 'api unauthorized' }
+const wrongSecret: Refused = {
+  ...{ status: 401, errcode: 40125, errmsg: 'invalid appsecret' },
+  hint: "At the hub, secret is a client's key at the hub, and it is not valid. Is it complete? Has it been revoked?",
+}
+const wrongAppID: Refused = {
+  ...{ status: 403, errcode: 40013, errmsg: 'invalid appid' },
+  hint: 'The client may not use such an account: appid must be the AppID of one that it is for.',
+}
+const noAppID: Refused = {
+  ...{ status: 403, errcode: 41002, errmsg: 'appid missing' },
+  hint: 'The client may use several accounts, or none: name one as appid in the query.',
+}
+const wrongKey: Refused = {
+  ...{ status: 401, errcode: 40001, errmsg: 'invalid credential' },
+  hint: 'The client key is not valid: send exactly one header "Authorization: Bearer KEY", or an access_token of the hub.',
+}
+const noToken: Refused = {
+  ...{ status: 401, errcode: 41001, errmsg: 'access_token missing' },
+  hint: 'Get one at /cgi-bin/token of the hub, or send "Authorization: Bearer KEY".',
+}
+/** 42001 and not 40001: some SDKs fetch anew at this one alone. */
+const deadHubToken: Refused = {
+  ...{ status: 401, errcode: 42001, errmsg: 'access_token expired' },
+  hint: 'The hub token has expired, or its client or its key has been revoked: fetch a new one.',
+}
+const deadAccessToken: Refused = {
+  ...{ status: 401, errcode: 40001, errmsg: 'invalid credential, access_token is invalid or not latest' },
+  hint: 'The hub does not know this access_token, or knows that it is dead: fetch a new one from the hub.',
+}
+
+function tooOften({ message, hint, retryAfter }: HttpError): Refused {
+  return { status: 429, errcode: 45011, errmsg: `api minute-quota reach limit: ${message}`, hint, retryAfter }
+}

@@ -1,0 +1,136 @@
+import { mkdir, readdir, rm, stat } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { LeaseLock } from '../stores/lease-lock.js'
+import { createAtomically, unfinishedEnding, writeAtomically } from '../stores/write-atomically.js'
+import { WechatError } from '../wechat/errors.js'
+import type { Client } from './client.js'
+import { hashKey, makeKey } from './key.js'
+import { clientsFile, identityOf, isClientName, readClients, textOf } from './stored-clients.js'
+
+/** How often a change is begun anew when somebody who does not ask for the lock has changed the file meanwhile. */
+const mostTries = 3
+/** An unfinished file of this age was left by a process that was killed, in ms. */
+const abandonedAfter = 60_000
+
+/** Why the clients were not changed: `bad-name`, `taken` and `unknown` names, a third key, or another process in the way. */
+export type ClientEditCode = 'bad-name' | 'taken' | 'unknown' | 'two-keys' | 'busy'
+
+export class ClientEditError extends Error {
+  override readonly name = 'ClientEditError'
+  readonly code: ClientEditCode
+
+  constructor(code: ClientEditCode, message: string) {
+    super(message)
+    this.code = code
+  }
+}
+
+export interface ClientEditorOptions {
+  /** The data folder. It is made (mode 0700) if it is not there. */
+  readonly dataDir: string
+  /** Names that a stored client may not have: those of the configuration. */
+  readonly reserved?: Iterable<string>
+}
+
+/**
+ * Changes the clients of `clients.json` (mode 0600), one change at a time among all processes of the machine. A process that
+ * is killed leaves the old file or the new one, whole. Every method throws `ClientEditError` when nothing was changed, and
+ * `StoredClientsError` when the file is broken.
+ */
+export class ClientEditor {
+  readonly #dataDir: string
+  readonly #file: string
+  readonly #reserved: ReadonlySet<string>
+
+  constructor({ dataDir, reserved = [] }: ClientEditorOptions) {
+    this.#dataDir = dataDir
+    this.#file = clientsFile(dataDir)
+    this.#reserved = new Set(reserved)
+  }
+
+  /** Adds a client and answers its key, which cannot be had again. */
+  async add(client: Omit<Client, 'keyHashes'>): Promise<string> {
+    const { name, accounts, scopes } = client
+    if (!isClientName(name)) {
+      throw new ClientEditError('bad-name', 'a client is named with 1 to 64 letters, digits, "_", "." and "-"')
+    }
+    if (name in {} || this.#reserved.has(name)) {
+      throw new ClientEditError('taken', `"${name}" is the name of a client of the hub's configuration`)
+    }
+    return this.#edit((clients) => {
+      if (clients.some((other) => other.name === name)) {
+        throw new ClientEditError('taken', `there is a client "${name}" already`)
+      }
+      const key = makeKey()
+      return { clients: [...clients, { name, keyHashes: [hashKey(key)], accounts, scopes }], result: key }
+    })
+  }
+
+  /** Gives the client a second key and answers it; the first one goes on to work until `finish`. */
+  rotate(name: string): Promise<string> {
+    const key = makeKey()
+    return this.#change(name, (client) => {
+      if (client.keyHashes.length > 1)
+        throw new ClientEditError('two-keys', `the client "${name}" has two keys already`)
+      return { client: { ...client, keyHashes: [hashKey(key), ...client.keyHashes] }, result: key }
+    })
+  }
+
+  /** Keeps only the client's newest key. Answers whether there was an older one. */
+  finish(name: string): Promise<boolean> {
+    return this.#change(name, (client) => {
+      return { client: { ...client, keyHashes: client.keyHashes.slice(0, 1) }, result: client.keyHashes.length > 1 }
+    })
+  }
+
+  /** Removes the client: its keys are dead. */
+  revoke(name: string): Promise<void> {
+    return this.#change(name, () => ({ client: undefined, result: undefined }))
+  }
+
+  #change<T>(name: string, change: (client: Client) => { client: Client | undefined; result: T }): Promise<T> {
+    return this.#edit((clients) => {
+      const found = clients.find((client) => client.name === name)
+      if (found === undefined) throw new ClientEditError('unknown', `there is no stored client "${name}"`)
+      const { client, result } = change(found)
+      return { clients: clients.flatMap((other) => (other === found ? (client ?? []) : other)), result }
+    })
+  }
+
+  async #edit<T>(change: (clients: readonly Client[]) => { clients: readonly Client[]; result: T }): Promise<T> {
+    await mkdir(this.#dataDir, { recursive: true, mode: 0o700 })
+    return new LeaseLock(join(this.#dataDir, '.clients.lock'))
+      .run(async (lease) => {
+        for (let tries = 0; tries < mostTries; tries += 1) {
+          const found = await readClients(this.#file)
+          const { clients, result } = change(found?.clients ?? [])
+          // A hub that starts makes its first key, and an operator edits by hand, without the lock.
+          const unchanged = () => lease.remaining() > 0 && identityOf(this.#file) === found?.identity
+          const written =
+            found === undefined
+              ? await createAtomically(this.#file, textOf(clients))
+              : await writeAtomically(this.#file, textOf(clients), unchanged)
+          if (!written) continue
+          await clearAway(this.#dataDir, this.#file).catch(() => undefined)
+          return result
+        }
+        throw busy()
+      })
+      .catch((error: unknown) => {
+        throw error instanceof WechatError && error.code === 'LOCK_BUSY' ? busy() : error
+      })
+  }
+}
+
+function busy(): ClientEditError {
+  return new ClientEditError('busy', 'another process is changing the clients; nothing was changed, try again')
+}
+
+/** Removes what killed processes left unfinished beside the file. */
+async function clearAway(folder: string, file: string): Promise<void> {
+  const start = `${basename(file)}.`
+  const names = (await readdir(folder)).filter((name) => name.startsWith(start) && name.endsWith(unfinishedEnding))
+  for (const path of names.map((name) => join(folder, name))) {
+    if (Date.now() - (await stat(path)).mtimeMs > abandonedAfter) await rm(path, { force: true })
+  }
+}

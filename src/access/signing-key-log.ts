@@ -1,0 +1,16 @@
+import type { SigningKeysEvent } from './signing-keys.js'
+
+/** What of a log is needed here. */
+export interface ErrorLog {
+  error(about: object, message: string): void
+}
+
+/** Writes what happens to the keys that hub tokens are signed with into the log. */
+export function logSigningKeys(log: ErrorLog, event: SigningKeysEvent): void {
+  if (event.type === 'set-aside') {
+    const about = { event: 'hub-token-keys-set-aside', where: event.where }
+    log.error(about, 'the keys of hub tokens were broken: SDKs must fetch new tokens')
+  } else {
+    log.error({ event: 'hub-token-keys-failed', err: event.error }, 'no new key for hub tokens could be saved')
+  }
+}

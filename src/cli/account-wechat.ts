@@ -1,0 +1,27 @@
+import type { Config } from '../config.js'
+import { fileStore } from '../stores/file.js'
+import type { CredentialEvent } from '../wechat/credential-event.js'
+import { Wechat } from '../wechat/wechat.js'
+import type { NamedAccount } from './hub-settings.js'
+import type { Terminal } from './terminal.js'
+
+/** An account as the hub runs it: with the store and the lock of a hub that may be running. Close it. */
+export function accountWechat(config: Config, account: NamedAccount, terminal: Terminal): Wechat {
+  const { secrets } = terminal
+  const { appID, appSecret, token, encodingAESKey, mode, type, endpoint, dailyTokens } = account
+  return new Wechat({
+    ...{ appID, appSecret, token, encodingAESKey, mode, type, endpoint, dailyTokens, secrets },
+    ...config.wechat,
+    storage: fileStore(config.dataDir).account(appID),
+    onEvent(event) {
+      if (event.type === 'set-aside') terminal.tell(`A stored record was set aside: ${event.reason}.`)
+      else if (isOfStore(event)) terminal.tell(`The store has failed (${event.type}): ${event.error}`)
+    },
+  })
+}
+
+type StoreFailure = Extract<CredentialEvent, { type: 'save-failed' | 'lock-failed' | 'read-failed' }>
+
+function isOfStore(event: CredentialEvent): event is StoreFailure {
+  return ['save-failed', 'lock-failed', 'read-failed'].includes(event.type)
+}

@@ -1,0 +1,105 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { Limits } from '../../src/access/limits.js'
+import type { HttpError } from '../../src/http/error.js'
+
+// The library measures with the process's own time.
+beforeEach(() => {
+  vi.useFakeTimers()
+})
+
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+/** Which of so many requests, one after the other, are refused. */
+async function refusalsOf(times: number, ask: () => Promise<HttpError | undefined>): Promise<(number | undefined)[]> {
+  const statuses: (number | undefined)[] = []
+  for (let i = 0; i < times; i += 1) statuses.push((await ask())?.status)
+  return statuses
+}
+
+describe('the limit of a client', () => {
+  it('takes so many requests a minute, refuses the others, and tells when the minute is over', async () => {
+    const limits = new Limits({ clientPerMinute: 3, refusedPerMinute: 0 })
+    expect(await refusalsOf(3, () => limits.client('crm'))).toEqual([undefined, undefined, undefined])
+    expect(await limits.client('crm')).toMatchObject({ status: 429, errcode: -429, retryAfter: 60 })
+    vi.advanceTimersByTime(59_001)
+    expect(await limits.client('crm')).toMatchObject({ status: 429, retryAfter: 1 })
+    vi.advanceTimersByTime(998)
+    expect(await limits.client('crm')).toMatchObject({ status: 429, retryAfter: 1 })
+    vi.advanceTimersByTime(1)
+    expect(await refusalsOf(4, () => limits.client('crm'))).toEqual([undefined, undefined, undefined, 429])
+  })
+
+  it('counts a burst exactly, though all of it comes at once', async () => {
+    const limits = new Limits({ clientPerMinute: 100, refusedPerMinute: 0 })
+    const answers = await Promise.all(Array.from({ length: 150 }, () => limits.client('crm')))
+    expect(answers.filter((refusal) => refusal === undefined)).toHaveLength(100)
+  })
+
+  it('is its own', async () => {
+    const limits = new Limits({ clientPerMinute: 1, refusedPerMinute: 1 })
+    expect(await refusalsOf(2, () => limits.client('crm'))).toEqual([undefined, 429])
+    expect(await refusalsOf(2, () => limits.client('erp'))).toEqual([undefined, 429])
+    expect(await refusalsOf(2, () => limits.stranger('crm'))).toEqual([undefined, 429])
+  })
+
+  it('is not prolonged by a clock that is set back', async () => {
+    const limits = new Limits({ clientPerMinute: 1, refusedPerMinute: 0 })
+    await refusalsOf(2, () => limits.client('crm'))
+    vi.setSystemTime(Date.now() - 3_600_000)
+    vi.advanceTimersByTime(60_000)
+    expect(await limits.client('crm')).toBeUndefined()
+  })
+})
+
+describe('the limit of an address', () => {
+  const limits = (refusedPerMinute: number) => new Limits({ clientPerMinute: 0, refusedPerMinute })
+
+  it('takes so many requests a minute', async () => {
+    const { stranger } = bound(limits(2))
+    expect(await refusalsOf(3, () => stranger('192.0.2.1'))).toEqual([undefined, undefined, 429])
+    vi.advanceTimersByTime(60_000)
+    expect(await refusalsOf(3, () => stranger('192.0.2.1'))).toEqual([undefined, undefined, 429])
+  })
+
+  it('is one for an IPv4 address in both spellings, and for a /64 of IPv6', async () => {
+    const { stranger } = bound(limits(1))
+    await stranger('192.0.2.1')
+    expect(await stranger('::ffff:192.0.2.1')).toMatchObject({ status: 429 })
+    expect(await stranger('192.0.2.2')).toBeUndefined()
+    await stranger('2001:db8::1')
+    expect(await stranger('2001:db8::ffff:1')).toMatchObject({ status: 429 })
+    expect(await stranger('2001:db8:0:1::1')).toBeUndefined()
+  })
+
+  it('remembers 10,000 addresses, and of one more forgets the first', async () => {
+    const { stranger } = bound(limits(1))
+    const address = (i: number) => `10.0.${i >> 8}.${i & 255}`
+    for (let i = 0; i < 10_000; i += 1) await stranger(address(i))
+    expect((await stranger(address(0)))?.status).toBe(429)
+    expect(await stranger(address(10_000))).toBeUndefined()
+    expect((await stranger(address(1)))?.status).toBe(429)
+    expect(await stranger(address(0))).toBeUndefined()
+  })
+})
+
+it('is no limit where it is 0', async () => {
+  const limits = new Limits({ clientPerMinute: 0, refusedPerMinute: 0 })
+  for (let i = 0; i < 10_000; i += 1) {
+    expect(await limits.client('crm')).toBeUndefined()
+    expect(await limits.stranger('192.0.2.1')).toBeUndefined()
+  }
+})
+
+it('tells of each refusal, by its limit', async () => {
+  const told: string[] = []
+  const limits = new Limits({ clientPerMinute: 1, refusedPerMinute: 2 }, (limit) => told.push(limit))
+  await refusalsOf(3, () => limits.client('crm'))
+  await refusalsOf(3, () => limits.stranger('192.0.2.1'))
+  expect(told).toEqual(['client', 'client', 'address'])
+})
+
+function bound(limits: Limits) {
+  return { stranger: (address: string) => limits.stranger(address) }
+}
