@@ -99,6 +99,7 @@ export async function createHub(
   const keys = await SigningKeys.open(config.dataDir, {
     clock,
     onEvent: (event) => logSigningKeys(log.log, event),
+    learn: (secret) => secrets.rotate('hub token keys', secret),
   }).catch(undone)
   // Last of what can fail: a key that is made must get to the one who started the hub.
   const { clients, madeKey, watch } = await openAccess(config, {
@@ -131,6 +132,7 @@ export async function createHub(
     ...{ clients, accounts, limits },
     hubTokens: new HubTokens({ keys, clients, clock }),
     refused: (ctx, refusal) => noteRefusal(audit, ctx, refusal, ctx.state['account']?.name),
+    clean: (text) => secrets.redact(censorText(text)),
   })
   const given = (account: Account, from: Source, ctx: Context) => {
     metrics.tokenGiven(account, from)

@@ -6,7 +6,6 @@ import { bearerKey } from './bearer.js'
 import type { Client, Clients } from './client.js'
 import type { GuardedState } from './guard.js'
 import { HubTokens, hubTokenLifetime } from './hub-token.js'
-import { hashKey } from './key.js'
 import type { Limits } from './limits.js'
 import { allows, allowsExactly, hasGateway, mayUse } from './scope.js'
 
@@ -26,6 +25,8 @@ export interface CallersOptions {
   readonly limits: Pick<Limits, 'client' | 'stranger'>
   /** Told of each caller that is not let in. */
   readonly refused: (ctx: Context, refusal: Refused) => void
+  /** Takes the secrets out of a text that the caller has chosen. */
+  readonly clean: (text: string) => string
 }
 
 /** Why a caller is not let in: for the caller in WeChat's words, for the audit with the HTTP status that it amounts to. */
@@ -53,8 +54,11 @@ export interface Wanted {
   /** Whether one who shows a real access_token may do it: whoever has one may do at WeChat itself what it opens. */
   readonly forTokenHolders: boolean
   /** What a client needs to be allowed: for the people behind it. */
-  readonly needs: string
+  needs(): string
 }
+
+/** Who is let in, or why not; at once, if nobody has to be asked. */
+export type Admission = Caller | Refused | Promise<Caller | Refused>
 
 /** A refusal of a client that is known for what it asks. */
 interface Unplaced extends Refused {
@@ -70,15 +74,24 @@ export class Callers {
   }
 
   /** Lets in who shows a client key in `Authorization`, a hub token, or a real access_token that lives. */
-  async admit(ctx: Context, shown: Shown, wanted: Wanted): Promise<Caller | Refused> {
-    const caller = await this.#settle(ctx, await this.#identify(ctx, shown))
-    if ('errcode' in caller) return caller
+  admit(ctx: Context, shown: Shown, wanted: Wanted): Admission {
+    const found = this.#identify(ctx, shown)
+    // To wait for nothing costs too.
+    return found instanceof Promise
+      ? found.then((late) => this.#admitFound(ctx, late, wanted))
+      : this.#admitFound(ctx, found, wanted)
+  }
+
+  #admitFound(ctx: Context, found: Caller | Unplaced, wanted: Wanted): Admission {
+    const caller = this.#settle(ctx, found)
+    if (caller instanceof Promise || 'errcode' in caller) return caller
     const { client, account } = caller
     const allowed = client === undefined ? wanted.forTokenHolders : wanted.allowed(client, account)
     if (allowed) return caller
     return this.#refuse(ctx, {
       ...forbidden,
-      hint: client === undefined ? 'A real access_token does not open this path.' : `The client needs ${wanted.needs}.`,
+      hint:
+        client === undefined ? 'A real access_token does not open this path.' : `The client needs ${wanted.needs()}.`,
     })
   }
 
@@ -89,7 +102,8 @@ export class Callers {
       allowed: (client, { name }) =>
         guarded ? allowsExactly(client, path, name) : allows(client, `gateway:${path}`, name),
       forTokenHolders: !guarded,
-      needs: `the scope "gateway:${path}"${guarded ? ': no wildcard takes this path in' : ', or one that takes it in'}`,
+      needs: () =>
+        `the scope "gateway:${this.#options.clean(path)}"${guarded ? ': no wildcard takes this path in' : ', or one that takes it in'}`,
     })
   }
 
@@ -103,7 +117,7 @@ export class Callers {
       {
         allowed: (client, { name }) => allows(client, 'ticket', name) || allowsExactly(client, path, name),
         forTokenHolders: true,
-        needs: 'the scope "ticket"',
+        needs: () => 'the scope "ticket"',
       },
     )
   }
@@ -126,11 +140,11 @@ export class Callers {
         hint: 'The client needs the scope "token", "ticket" or one for the gateway.',
       })
     }
-    const token = this.#options.hubTokens.make(client, hashKey(secret), account.appID)
+    const token = this.#options.hubTokens.make(client, secret, account.appID)
     return { account, client: client.name, hubToken: { token, lifetime: hubTokenLifetime } }
   }
 
-  async #identify(ctx: Context, { accessToken, appID }: Shown): Promise<Caller | Unplaced> {
+  #identify(ctx: Context, { accessToken, appID }: Shown): Caller | Unplaced | Promise<Caller | Refused> {
     const bearer = bearerKey(ctx.req)
     if (bearer === 'unusable') return wrongKey
     if (bearer !== 'missing') {
@@ -170,12 +184,16 @@ export class Callers {
   }
 
   /** Counts the request against the limits, and notes who it was. */
-  #settle(ctx: Context, found: Unplaced): Promise<Refused>
-  #settle(ctx: Context, found: Caller | Unplaced): Promise<Caller | Refused>
-  async #settle(ctx: Context, found: Caller | Unplaced): Promise<Caller | Refused> {
+  #settle(ctx: Context, found: Unplaced): Refused | Promise<Refused>
+  #settle(ctx: Context, found: Caller | Unplaced): Admission
+  #settle(ctx: Context, found: Caller | Unplaced): Admission {
     const state: GuardedState = ctx.state
+    const { limits } = this.#options
     if (found.client !== undefined) state.client = found.client
-    const tooMany = await this.#count(ctx, found)
+    else if ('errcode' in found) return this.#turnAway(ctx, found)
+    const name =
+      'errcode' in found ? found.client?.name : (found.client?.name ?? `access_token of ${found.account.name}`)
+    const tooMany = limits.client(name ?? '')
     if (tooMany !== undefined) return this.#refuse(ctx, tooOften(tooMany))
     if ('errcode' in found) {
       // What it was known for is no matter of the caller's.
@@ -186,10 +204,10 @@ export class Callers {
     return found
   }
 
-  #count(ctx: Context, found: Caller | Unplaced): Promise<HttpError | undefined> {
-    const { limits } = this.#options
-    if (found.client !== undefined) return limits.client(found.client.name)
-    return 'errcode' in found ? limits.stranger(ctx.ip) : limits.client(`access_token of ${found.account.name}`)
+  /** Nobody knows who this is. */
+  async #turnAway(ctx: Context, refusal: Refused): Promise<Refused> {
+    const tooMany = await this.#options.limits.stranger(ctx.ip)
+    return this.#refuse(ctx, tooMany === undefined ? refusal : tooOften(tooMany))
   }
 
   #refuse(ctx: Context, refusal: Refused): Refused {

@@ -32,28 +32,37 @@ export interface GuardOptions {
  */
 export function guard(who: Who, options: GuardOptions): Middleware {
   if (typeof who === 'string') return (_ctx, next) => next()
-  return async function requireScope(ctx, next) {
-    try {
-      await admit(ctx, who.scope, options)
-    } catch (error) {
-      if (error instanceof HttpError) options.refused?.(ctx, error)
-      throw error
-    }
-    return next()
+  return function requireScope(ctx, next) {
+    const client = authenticate(ctx.req, options.clients)
+    // The key was looked at first: what is counted here is only who has shown none that is right.
+    if (client instanceof HttpError) return turnAway(ctx, client, options)
+    const refusal = admit(ctx, client, who.scope, options)
+    if (refusal === undefined) return next()
+    options.refused?.(ctx, refusal)
+    throw refusal
   }
 }
 
-async function admit(ctx: Context, scope: Scope, { clients, findAccount, limits }: GuardOptions): Promise<void> {
+async function turnAway(ctx: Context, wrongKey: HttpError, { limits, refused }: GuardOptions): Promise<never> {
+  const refusal = (await limits?.stranger(ctx.ip)) ?? wrongKey
+  refused?.(ctx, refusal)
+  throw refusal
+}
+
+/** Why the client is not let in, if it is not. */
+function admit(ctx: Context, client: Client, scope: Scope, options: GuardOptions): HttpError | undefined {
+  const { findAccount, limits } = options
   const state: GuardedState = ctx.state
-  const found = authenticate(ctx.req, clients)
-  // The key was looked at first: what is counted here is only who has shown none that is right.
-  if (found instanceof HttpError) throw (await limits?.stranger(ctx.ip)) ?? found
-  state.client = found
-  const tooMany = await limits?.client(found.name)
-  if (tooMany !== undefined) throw tooMany
-  if (!allows(found, scope)) throw forbidden(scope)
+  state.client = client
+  const tooMany = limits?.client(client.name)
+  if (tooMany !== undefined) return tooMany
+  if (!allows(client, scope)) return forbidden(scope)
   const nameOrAppID = accountOf(ctx)
-  if (nameOrAppID !== undefined) state.account = authorize(found, scope, findAccount(nameOrAppID))
+  if (nameOrAppID === undefined) return undefined
+  const account = findAccount(nameOrAppID)
+  if (account === undefined || !allows(client, scope, account.name)) return notFor(client, account)
+  state.account = account
+  return undefined
 }
 
 function authenticate(request: IncomingMessage, clients: GuardOptions['clients']): Client | HttpError {
@@ -64,10 +73,9 @@ function authenticate(request: IncomingMessage, clients: GuardOptions['clients']
   return clients.byKey(found.key) ?? unauthorized('the client key is not valid', 'check that the key is complete')
 }
 
-function authorize(client: Client, scope: Scope, account: { readonly name: string } | undefined) {
-  if (account !== undefined && allows(client, scope, account.name)) return account
-  if (account === undefined && mayUseAll(client)) throw new HttpError(404, 'there is no such account')
-  throw new HttpError(403, 'the client key is not for this account', { hint: 'see "accounts" of this client' })
+function notFor(client: Client, account: { readonly name: string } | undefined): HttpError {
+  if (account === undefined && mayUseAll(client)) return new HttpError(404, 'there is no such account')
+  return new HttpError(403, 'the client key is not for this account', { hint: 'see "accounts" of this client' })
 }
 
 function accountOf(ctx: Context): string | undefined {

@@ -2,6 +2,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { Clock } from '../wechat/clock.js'
 import type { Client, Clients } from './client.js'
+import { hashKey } from './key.js'
 import type { SigningKey, SigningKeys } from './signing-keys.js'
 
 const prefix = 'wht_'
@@ -12,7 +13,10 @@ export const hubTokenLifetime = 7200
 /** So much longer a token lives than was told, in s: as WeChat's own live on after a refresh, for those without a margin. */
 const grace = 300
 
-/** Tokens whose proof is remembered. */
+/** A client that asks again within this time, in ms, gets the same token: its grace makes up for it. */
+const remade = 60_000
+
+/** Tokens that are remembered. */
 const mostRemembered = 10_000
 
 /** What a hub token says. */
@@ -27,6 +31,13 @@ interface Proven extends HubTokenHolder {
   readonly expires: number
 }
 
+interface Made {
+  readonly client: Client
+  readonly key: SigningKey
+  readonly at: number
+  readonly token: string
+}
+
 /**
  * Tokens that stand in for WeChat's access_token at this hub only: `wht_`, the id of the signing key, the client's name
  * (base64url), the appID, the end (seconds, base 36), and an HMAC-SHA256, parted by dots; at most 512 characters [STABLE].
@@ -38,6 +49,7 @@ export class HubTokens {
   readonly #clients: Pick<Clients, 'byName'>
   readonly #clock: Clock
   readonly #proven = new LRUCache<string, Proven>({ max: mostRemembered })
+  readonly #made = new LRUCache<string, Made>({ max: mostRemembered })
 
   constructor(options: {
     keys: Pick<SigningKeys, 'current' | 'find'>
@@ -54,9 +66,19 @@ export class HubTokens {
     return text.startsWith(prefix)
   }
 
-  /** A token for a client that has shown the key with this hash, and one account. */
-  make(client: Client, keyHash: string, appID: string): string {
+  /** A token for a client that has shown this key of its own, and one account: that of the last minute, or a new one. */
+  make(client: Client, clientKey: string, appID: string): string {
+    const name = `${clientKey}\n${appID}`
+    const made = this.#made.get(name)
     const key = this.#keys.current
+    const now = this.#clock.now()
+    if (made?.client === client && made.key === key && now >= made.at && now - made.at < remade) return made.token
+    const token = this.#make(client, key, hashKey(clientKey), appID)
+    this.#made.set(name, { client, key, at: now, token })
+    return token
+  }
+
+  #make(client: Client, key: SigningKey, keyHash: string, appID: string): string {
     const expires = Math.floor(this.#clock.now() / 1000) + hubTokenLifetime + grace
     const name = Buffer.from(client.name).toString('base64url')
     const claims = `${key.id}.${name}.${appID}.${expires.toString(36)}`

@@ -23,6 +23,8 @@ type Refused = (limit: 'client' | 'address') => void
  */
 export class Limits {
   readonly #clients: RateLimiterMemory | undefined
+  /** Until when, by `performance.now()`, a client has had its requests. */
+  readonly #spent = new Map<string, number>()
   readonly #addresses: RateLimiterMemory | undefined
   /** In the order in which they were first seen. */
   readonly #known = new Set<string>()
@@ -35,11 +37,20 @@ export class Limits {
     this.#refused = refused
   }
 
-  /** A request of a client, by its name. */
-  async client(name: string): Promise<HttpError | undefined> {
-    const wait = await take(this.#clients, name)
-    if (wait === undefined) return undefined
+  /**
+   * A request of a client, by its name. Answers at once, since each request of each client comes by here; so of those that
+   * come in one instant, as on one connection one behind the other, more may pass.
+   */
+  client(name: string): HttpError | undefined {
+    if (this.#clients === undefined) return undefined
+    const until = this.#spent.get(name)
+    const now = performance.now()
+    if (until === undefined || now >= until) {
+      this.#count(this.#clients, name)
+      return undefined
+    }
     this.#refused('client')
+    const wait = Math.max(1, Math.ceil((until - now) / 1000))
     return tooMany('this client has asked too often', wait, 'spread its requests, or raise limits.clientPerMinute')
   }
 
@@ -52,6 +63,15 @@ export class Limits {
     if (wait === undefined) return undefined
     this.#refused('address')
     return tooMany('too many requests without a right key came from this address', wait, 'send a right key')
+  }
+
+  /** The library counts at once, and tells by a promise. */
+  #count(clients: RateLimiterMemory, name: string): void {
+    const spent = ({ remainingPoints, msBeforeNext }: RateLimiterRes) => {
+      if (remainingPoints === 0) this.#spent.set(name, performance.now() + msBeforeNext)
+      else this.#spent.delete(name)
+    }
+    clients.consume(name).then(spent, spent)
   }
 
   #remember(group: string, addresses: RateLimiterMemory): void {

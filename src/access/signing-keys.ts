@@ -31,6 +31,8 @@ export type SigningKeysEvent =
 export interface SigningKeysOptions {
   readonly clock: Clock
   readonly onEvent: (event: SigningKeysEvent) => void
+  /** Told each secret as it stands in the file. */
+  readonly learn?: (secret: string) => void
 }
 
 const storedSchema = z.object({
@@ -57,16 +59,20 @@ export class SigningKeys {
   readonly #file: string
   readonly #clock: Clock
   readonly #onEvent: SigningKeysOptions['onEvent']
+  readonly #learn: (secret: string) => void
   /** Newest first. */
   #keys: readonly SigningKey[]
   #rotating: Promise<void> | undefined
   #retryAt = Number.NEGATIVE_INFINITY
 
-  private constructor(file: string, keys: readonly SigningKey[], { clock, onEvent }: SigningKeysOptions) {
+  private constructor(file: string, keys: readonly SigningKey[], options: SigningKeysOptions) {
+    const { clock, onEvent, learn = () => undefined } = options
     this.#file = file
     this.#keys = keys
     this.#clock = clock
     this.#onEvent = onEvent
+    this.#learn = learn
+    for (const { secret } of keys) learn(asText(secret))
   }
 
   /** Reads the keys of a data folder that is there, or makes the first one. @throws what the file system throws. */
@@ -133,10 +139,15 @@ export class SigningKeys {
   async #rotate(): Promise<void> {
     const key = { id: randomBytes(6).toString('base64url'), secret: randomBytes(32), created: this.#clock.now() }
     const keys = [key, ...this.#living()]
-    const stored = keys.map(({ id, secret, created }) => ({ id, secret: secret.toString('base64url'), created }))
+    this.#learn(asText(key.secret))
+    const stored = keys.map(({ id, secret, created }) => ({ id, secret: asText(secret), created }))
     await writeAtomically(this.#file, `${JSON.stringify({ keys: stored }, null, 2)}\n`)
     this.#keys = keys
   }
+}
+
+function asText(secret: Buffer): string {
+  return secret.toString('base64url')
 }
 
 function parse(text: string): readonly SigningKey[] | undefined {

@@ -19,12 +19,17 @@ export interface TokenTaker {
   readonly hubToken: { readonly token: string; readonly lifetime: number } | undefined
 }
 
+type MaybePromise<T> = T | Promise<T>
+
 export interface CompatibleOptions {
   readonly clock: Clock
   /** Who asks for a token with this appid and secret, or why it gets none. */
-  admitTaker(ctx: Context, request: TokenRequest): Promise<TokenTaker | ErrcodeRefusal>
+  admitTaker(ctx: Context, request: TokenRequest): MaybePromise<TokenTaker | ErrcodeRefusal>
   /** For which account somebody who shows this access_token may have a ticket, or why not. */
-  admitTicket(ctx: Context, accessToken: string | undefined): Promise<{ readonly account: Account } | ErrcodeRefusal>
+  admitTicket(
+    ctx: Context,
+    accessToken: string | undefined,
+  ): MaybePromise<{ readonly account: Account } | ErrcodeRefusal>
   /** Told of each access_token that is given out. */
   given(account: Account, from: Source, ctx: Context): void
   /** Told of each hub token that is given out. */

@@ -2,6 +2,7 @@ import type { Context } from 'koa'
 import type { ErrcodeRefusal } from '../http/errcode-answer.js'
 import { HttpError } from '../http/error.js'
 import { readJsonBody } from '../http/json-body.js'
+import { readQuery } from '../http/query.js'
 
 /** What an SDK sends to get a token. */
 export interface TokenRequest {
@@ -13,7 +14,7 @@ export interface TokenRequest {
 
 /** `GET /cgi-bin/token`: in the query [TOKEN]. */
 export function tokenRequestInQuery(ctx: Context): TokenRequest | ErrcodeRefusal {
-  return check(ctx.query)
+  return check(readQuery(ctx.querystring))
 }
 
 /** `POST /cgi-bin/stable_token`: in a JSON body [STABLE]. */

@@ -1,9 +1,9 @@
 import type { Context } from 'koa'
 import { BodyRefused, readBody } from '../http/body.js'
+import { readQuery } from '../http/query.js'
 import type { Push } from '../wechat/push.js'
 import type { Wechat } from '../wechat/wechat.js'
 import type { Refusal } from './callback-event.js'
-import { readQuery } from './query.js'
 
 /** In bytes. WeChat's largest push is some kilobytes. */
 const longestPush = 256 * 1024

@@ -49,12 +49,14 @@ export interface GatewayEvent {
   readonly retried: boolean
 }
 
+type Admission = GatewayCaller | ErrcodeRefusal
+
 export interface GatewayOptions {
   readonly apiDomain: string
   /** Paths that the hub answers itself: left to the next middleware. */
   readonly emulated: ReadonlySet<string>
   /** Who calls, or why the call is refused. */
-  admit(ctx: Context, call: GatewayCall): Promise<GatewayCaller | ErrcodeRefusal>
+  admit(ctx: Context, call: GatewayCall): Admission | Promise<Admission>
   observe(event: GatewayEvent): void
   /** As in UpstreamOptions. */
   readonly patience?: number
@@ -111,7 +113,9 @@ export class Gateway {
     }
     const { path, rest, accessToken } = target
     const call = { request: ctx.req, path, guarded: isGuarded(path), accessToken, appID: appIDIn(rest) }
-    const caller = await this.#options.admit(ctx, call)
+    // To wait for nothing costs too, here and below.
+    const admitting = this.#options.admit(ctx, call)
+    const caller = admitting instanceof Promise ? await admitting : admitting
     if ('errcode' in caller) return sendErrcode(ctx, caller)
     const { outcome, retried } = await this.#forward(ctx, target, caller)
     this.#options.observe({ account: caller.account, outcome, retried })
@@ -121,8 +125,10 @@ export class Gateway {
     const { accessToken } = caller.account.wechat
     let body: Buffer | Upload | undefined
     try {
-      const [held, read] = await Promise.all([accessToken.get(), this.#bodyOf(ctx.req), this.#upstream.open()])
-      body = read
+      const reading = this.#bodyOf(ctx.req)
+      body = reading instanceof Promise ? await reading : reading
+      if (!this.#upstream.isOpen) await this.#upstream.open()
+      const held = await accessToken.get()
       const first = await this.#call(ctx, target, caller, held.value, body)
       if (first.outcome !== 'token-dead') return finish(ctx, first, false)
       const next = await this.#replacement(caller.account, held.value, target.path)

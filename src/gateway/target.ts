@@ -10,8 +10,8 @@ const plainQuery = /^[A-Za-z0-9\-._~!$&'()*+,=:@/?%]*$/
 const literalQuery = /^[A-Za-z0-9\-_~&=]*$/
 
 /**
- * Names of parameters, decoded: what no server reads as another name. Some trim control characters, fold look-alikes
- * (`ſ`, full-width letters) into ASCII or decode once more.
+ * Names of parameters, decoded: what no server reads as another name. Some trim spaces and control characters, end at a NUL or a
+ * `;`, fold look-alikes (`ſ`, full-width letters) into ASCII or decode once more.
  */
 const plainName = /^[A-Za-z0-9\-._~[\]]*$/
 
@@ -72,14 +72,14 @@ function readQuery(path: string, query: string): Target | RefusedTarget {
 }
 
 /**
- * Whether a parameter is the access_token for the most generous of servers: in any letter case, without white space around it,
- * cut at a NUL, a `;` or the bracket of an array, and with PHP's underscores for dots, spaces and a bracket that stays open.
+ * Whether a parameter is the access_token for the most generous of servers: in any letter case, cut at the bracket of an array,
+ * and with PHP's underscores for dots and for a bracket that stays open. What else might pass for it is no plain name.
  */
 function isAccessToken(name: string): boolean {
   if (name === 'access_token') return true
   if (name.length < 12) return false
-  const folded = name.trim().toLowerCase().replaceAll(/[. ]/g, '_')
-  return folded.split(/[[\0;]/, 1)[0] === 'access_token' || folded.replace('[', '_') === 'access_token'
+  const folded = name.toLowerCase().replaceAll('.', '_')
+  return folded.split('[', 1)[0] === 'access_token' || folded.replace('[', '_') === 'access_token'
 }
 
 /** A name without its escapes; one that is no UTF-8 as it is. */

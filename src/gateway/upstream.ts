@@ -42,6 +42,11 @@ export class Upstream {
     this.#patience = patience
   }
 
+  /** Whether calls can be sent. */
+  get isOpen(): boolean {
+    return this.#pool !== undefined
+  }
+
   /** Resolves when calls can be sent. */
   async open(): Promise<void> {
     if (this.#pool !== undefined || this.#closed) return

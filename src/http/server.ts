@@ -25,6 +25,8 @@ export async function listen(handler: RequestListener, address: { port: number; 
     },
     handler,
   )
+  // Node's own answer to an unknown expectation has no headers of ours; the header may be ignored (RFC 9110 10.1.1).
+  server.on('checkExpectation', handler)
   await bind(server, address).catch((error: NodeJS.ErrnoException) => {
     // A machine without IPv6 has no "every address" of both kinds.
     if (error.code !== 'EAFNOSUPPORT' || address.host !== '::') throw error

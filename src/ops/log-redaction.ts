@@ -73,12 +73,13 @@ function withoutQuery(url: string): string {
 const secretParameter =
   /([?&](?:access_token|component_access_token|refresh_token|appsecret|secret|ticket|js_code|code|session_key|key|token)=)[^&#\s"'\\]+/gi
 const bearer = /\b(Bearer )[\w.~+/-]+=*/gi
+// Any of these can stand behind an escape such as `%3D`, which ends in a letter: before them no word has to end.
 /** The shape of WeChat's access_tokens: one that this process never held can still be put into a path by a client. */
-const accessToken = /\b\d{1,3}_[\w-]{80,}/g
+const accessToken = /\d{1,3}_[\w-]{80,}/g
 /** The shape of its tickets, 64 bytes in base64url [JSSDK]: one that was replaced while the hub was down. */
-const ticket = /(?<![\w-])[\w-]{86}(?![\w-])/g
-const clientKey = /\bwhk_[0-9A-Za-z]{20,}/g
-/** Hub tokens, of which the hub keeps no list; one can stand behind an escape such as `%3D`. */
+const ticket = /(?:(?<![\w-])|(?<=%[\dA-Fa-f]{2}))[\w-]{86}(?![\w-])/g
+const clientKey = /whk_[0-9A-Za-z]{20,}/g
+/** Hub tokens, of which the hub keeps no list. */
 const hubToken = /wht_[\w.-]{20,}/g
 
 /** Secrets in a finished text that nobody has told us of, known by what stands before them. */

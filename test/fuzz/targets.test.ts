@@ -12,7 +12,14 @@ const seed = newSeed()
 const times = 1_000_000
 const origin = 'https://api.weixin.qq.com'
 const token = 'the_real-token'
-const wildcards: Scope[] = ['admin', 'gateway:/*', 'gateway:/cgi-bin/*', 'gateway:/sns/*', 'gateway:/wxa/*', 'gateway:/cgi-bin/ticket/*']
+const wildcards: Scope[] = [
+  'admin',
+  'gateway:/*',
+  'gateway:/cgi-bin/*',
+  'gateway:/sns/*',
+  'gateway:/wxa/*',
+  'gateway:/cgi-bin/ticket/*',
+]
 const wide = { accounts: ['*'], scopes: wildcards }
 const narrow = { accounts: ['*'], scopes: ['gateway:/cgi-bin/message/*' as const] }
 

@@ -87,10 +87,10 @@ export class GatewayScene {
     return Object.fromEntries([...found].map(([, outcome, count]) => [outcome, Number(count)]))
   }
 
-  /** The lines of the log of level error and above, but for requests that were answered with 5xx. */
+  /** What the log says of errors that nobody expected, but for callers that go away, which Koa takes for errors. */
   get errors(): string[] {
-    const lines = this.running.logLines.filter((line) => /"level":"(?:error|fatal)"/.test(line))
-    return lines.filter((line) => !/"status":5\d\d/.test(line))
+    const lines = this.running.logLines.filter((line) => line.includes('"msg":"unexpected error"'))
+    return lines.filter((line) => !/"code":"(?:ECONNRESET|EPIPE|HPE_INVALID_EOF_STATE)"/.test(line))
   }
 
   async close(): Promise<void> {
