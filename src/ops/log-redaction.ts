@@ -87,10 +87,10 @@ export function censorText(text: string): string {
   let clean = text
   if (clean.includes('=')) clean = clean.replace(secretParameter, `$1${censored}`)
   if (/bearer /i.test(clean)) clean = clean.replace(bearer, `$1${censored}`)
-  if (clean.includes('_')) clean = clean.replace(accessToken, censored)
+  if (clean.length > 80 && clean.includes('_')) clean = clean.replace(accessToken, censored)
   // Before the tickets: a client's name can have their shape inside a hub token.
   if (clean.includes('wht_')) clean = clean.replace(hubToken, censored)
-  clean = clean.replace(ticket, censored)
+  if (clean.length >= 86) clean = clean.replace(ticket, censored)
   if (clean.includes('whk_')) clean = clean.replace(clientKey, censored)
   return clean
 }

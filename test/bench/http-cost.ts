@@ -52,11 +52,11 @@ async function memoryAnswer(url: string, headers: Record<string, string>): Promi
 }
 
 /** What is asked of a server, over and over. */
-export type Requests = Omit<Load, 'url'> & { readonly path: string }
+export type Requests = Omit<Load, 'port'>
 
 /** The CPU time of the whole process for each of the requests, in µs. */
-export async function cpuOfRequest(server: Server, loader: Child, { path, ...asked }: Requests): Promise<number> {
-  const load: Load = { url: `${server.url}${path}`, ...asked }
+export async function cpuOfRequest(server: Server, loader: Child, asked: Requests): Promise<number> {
+  const load: Load = { port: server.port, ...asked }
   const before = await server.child.ask<number>('cpu')
   const answered = await loader.ask<Loaded>(load)
   const after = await server.child.ask<number>('cpu')

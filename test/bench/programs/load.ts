@@ -1,8 +1,10 @@
-import autocannon from 'autocannon'
+import { Connection } from './connection.js'
+import { stayAwake } from './stay-awake.js'
 
 /** What to ask of a server. */
 export interface Load {
-  readonly url: string
+  readonly port: number
+  readonly path: string
   /** Default `GET`. */
   readonly method?: 'GET' | 'POST'
   readonly headers?: Record<string, string>
@@ -14,10 +16,30 @@ export interface Load {
 /** How many requests were answered with 2xx. */
 export type Loaded = number
 
-process.on('message', ({ requests, ...load }: Load) => {
-  autocannon({ ...load, amount: requests }, (_error, result) => {
-    const answered: Loaded = result?.['2xx'] ?? 0
-    process.send?.(answered)
-  })
-})
+process.on('message', (load: Load) => void run(load).then((answered) => process.send?.(answered)))
 process.on('disconnect', () => process.exit())
+
+/** Each connection sends its next request when it has its answer. */
+async function run({ requests, connections, ...load }: Load): Promise<Loaded> {
+  const request = requestOf(load)
+  const rest = stayAwake()
+  let left = requests
+  let answered = 0
+  const sendAll = async () => {
+    const connection = await Connection.open(load.port)
+    while (left-- > 0) {
+      const { status } = await connection.send(request)
+      if (status >= 200 && status < 300) answered += 1
+    }
+    connection.close()
+  }
+  await Promise.all(Array.from({ length: connections }, sendAll))
+  rest()
+  return answered
+}
+
+function requestOf({ method = 'GET', path, headers = {}, body = '' }: Omit<Load, 'requests' | 'connections'>): Buffer {
+  const length = body === '' ? {} : { 'content-length': String(Buffer.byteLength(body)) }
+  const lines = Object.entries({ host: 'localhost', ...headers, ...length }).map(([name, value]) => `${name}: ${value}`)
+  return Buffer.from(`${method} ${path} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n${body}`)
+}

@@ -2,6 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import type { Mode } from '../../../src/wechat/push.js'
 import { Connection, type HttpAnswer } from './connection.js'
 import { preparePush, requestOf } from './prepared-push.js'
+import { stayAwake } from './stay-awake.js'
 
 /**
  * What to do:
@@ -32,6 +33,7 @@ async function prepare({ mode, count }: PushLoad & { do: 'prepare' }): Promise<n
 async function saturate({ port, connections }: PushLoad & { do: 'saturate' }): Promise<number> {
   const left = prepared.values()
   let replied = 0
+  const rest = stayAwake()
   const sendAll = async () => {
     const connection = await Connection.open(port)
     for (const request of left) {
@@ -41,6 +43,7 @@ async function saturate({ port, connections }: PushLoad & { do: 'saturate' }): P
     connection.close()
   }
   await Promise.all(Array.from({ length: connections }, sendAll))
+  rest()
   return replied
 }
 
