@@ -18,8 +18,6 @@ export class Handling {
   given = false
   /** Resolves when a late reply can no more be forgotten. */
   expected: Promise<void> | undefined
-  /** When it had its reply, in ms of the monotonic clock. */
-  finishedAt = Number.POSITIVE_INFINITY
   #reply: string | undefined
   /** Told when it has its reply. */
   #waiting: (() => void)[] | undefined
@@ -36,10 +34,8 @@ export class Handling {
     else this.#waiting.push(work)
   }
 
-  finish(reply: string, at: number): void {
+  finish(reply: string): void {
     this.#reply = reply
-    // Whole: a fraction would be an object of its own.
-    this.finishedAt = Math.floor(at)
     const waiting = this.#waiting ?? []
     this.#waiting = undefined
     for (const work of waiting) work()

@@ -135,7 +135,7 @@ export class Inbox {
       handling.earlier = 1
       // With a store that was slow.
       if (handling.overdue) await this.#sendLate(handling, forwarded, claimed.reply)
-      handling.finish(claimed.reply, this.#options.clock.monotonic())
+      handling.finish(claimed.reply)
       return
     }
     handling.earlier = claimed.deliveries
@@ -187,7 +187,7 @@ export class Inbox {
   #finish(handling: Handling, forwarded: Forwarded, reply: string): Promise<void> | undefined {
     const passive = this.#options.type === 'official' || isTransfer(reply)
     if (handling.overdue || !passive) return this.#finishAnotherWay(handling, forwarded, reply)
-    handling.finish(reply, this.#options.clock.monotonic())
+    handling.finish(reply)
     if (handling.postponed) this.#awaitRetry(handling, forwarded, reply)
     return this.#remember(forwarded, reply)
   }
@@ -196,7 +196,7 @@ export class Inbox {
     // Before WeChat is answered: from then on it does not ask again.
     handling.leaving = true
     await this.#sendLate(handling, forwarded, reply)
-    handling.finish('', this.#options.clock.monotonic())
+    handling.finish('')
     await this.#remember(forwarded, '')
   }
 

@@ -9,7 +9,7 @@ const literal = /^[A-Za-z0-9_.~=&-]*$/
  */
 export function readQuery(query: string): Readonly<Record<string, unknown>> {
   if (!literal.test(query)) return parse(query)
-  const read: Record<string, unknown> = Object.create(null)
+  const read: Record<string, unknown> = {}
   for (let start = 0; start < query.length; ) {
     const next = query.indexOf('&', start)
     const end = next < 0 ? query.length : next
@@ -18,7 +18,7 @@ export function readQuery(query: string): Readonly<Record<string, unknown>> {
     if (end > start) {
       const name = query.slice(start, nameEnd)
       const value = query.slice(nameEnd + 1, end)
-      read[name] = name in read ? [read[name], value].flat() : value
+      read[name] = Object.hasOwn(read, name) ? [read[name], value].flat() : value
     }
     start = end + 1
   }

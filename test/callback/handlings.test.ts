@@ -2,48 +2,54 @@ import { describe, expect, it } from 'vitest'
 import { Handling } from '../../src/callback/handling.js'
 import { Handlings } from '../../src/callback/handlings.js'
 
-function finishedAt(at: number): Handling {
+function finished(): Handling {
   const handling = new Handling()
-  handling.finish('', at)
+  handling.finish('')
   return handling
 }
 
 describe('the handlings of the latest pushes', () => {
-  it('are kept for 60 s after they finished', () => {
+  it('are kept for at least 60 s after they finished, and at most 120 s', () => {
     const handlings = new Handlings()
-    handlings.add('a', finishedAt(1000))
+    handlings.forget(1_000)
+    handlings.add('early', finished())
     handlings.forget(60_999)
-    expect(handlings.get('a')).toBeDefined()
+    handlings.add('late', finished())
     handlings.forget(61_000)
-    expect(handlings.get('a')).toBeUndefined()
+    handlings.forget(120_999)
+    expect(['early', 'late'].map((id) => handlings.get(id) === undefined)).toEqual([false, false])
+    handlings.forget(121_000)
+    expect(['early', 'late'].map((id) => handlings.get(id) === undefined)).toEqual([true, true])
   })
 
-  it('go one after the other, and so do those that come when none was left', () => {
+  it('are kept from when they finished on, however long they took', () => {
     const handlings = new Handlings()
-    for (const [second, id] of ['a', 'b', 'c'].entries()) handlings.add(id, finishedAt(second * 1000))
-    handlings.forget(60_000)
-    expect(['a', 'b', 'c'].map((id) => handlings.get(id) === undefined)).toEqual([true, false, false])
-    handlings.forget(62_000)
-    handlings.add('d', finishedAt(62_000))
-    handlings.forget(121_999)
-    expect(['b', 'c', 'd'].map((id) => handlings.get(id) === undefined)).toEqual([true, true, false])
-    handlings.forget(122_000)
-    expect(handlings.get('d')).toBeUndefined()
+    const slow = new Handling()
+    handlings.forget(0)
+    handlings.add('slow', slow)
+    for (let now = 60_000; now < 600_000; now += 60_000) handlings.forget(now)
+    slow.finish('')
+    handlings.forget(600_000)
+    expect(handlings.get('slow')).toBe(slow)
+    handlings.forget(660_000)
+    expect(handlings.get('slow')).toBeUndefined()
   })
 
   it('are never let go of while they go on', () => {
     const handlings = new Handlings()
     handlings.add('a', new Handling())
-    handlings.forget(1e9)
+    for (const now of [1e8, 2e8, 3e8]) handlings.forget(now)
     expect(handlings.get('a')).toBeDefined()
   })
 
-  it('are no more than 50,000', () => {
+  it('are no more than 50,000, of which the latest 25,000 are kept', () => {
     const handlings = new Handlings()
     for (let n = 0; n < 50_001; n++) {
       handlings.forget(0)
-      handlings.add(String(n), finishedAt(0))
+      handlings.add(String(n), finished())
     }
-    expect(['0', '1', '50000'].map((id) => handlings.get(id) === undefined)).toEqual([true, false, false])
+    expect(['0', '24999', '25000', '50000'].map((id) => handlings.get(id) === undefined)).toEqual([
+      ...[true, true, false, false],
+    ])
   })
 })
