@@ -24,6 +24,7 @@ import { callbackRoutes } from './callback/routes.js'
 import { type AccountConfig, type Config, checkDataDir } from './config.js'
 import { Gateway } from './gateway/gateway.js'
 import { answer } from './http/answer.js'
+import { isCallerGone } from './http/caller-gone.js'
 import { HttpError } from './http/error.js'
 import type { Route, Who } from './http/route.js'
 import { createRouter } from './http/router.js'
@@ -316,8 +317,10 @@ interface AppParts {
 function createApp(config: Config, { gateway, router, log, clock }: AppParts): Koa {
   // Of X-Forwarded-For only the last address is the proxy's own word; those before it the caller can write.
   const app = new Koa({ proxy: config.server.trustProxy, maxIpsCount: 1 })
-  const failed = (error: unknown, ctx?: Context) =>
+  const failed = (error: unknown, ctx?: Context) => {
+    if (isCallerGone(error)) return
     log.log.error({ err: error, requestId: ctx?.state['requestId'] }, 'unexpected error')
+  }
   app.on('error', failed)
   app.use(requestLog(log, clock))
   app.use(answer(failed))

@@ -8,8 +8,12 @@ const guarded =
 
 const plainlySpelled = /^[a-z0-9_/-]*$/
 
-/** Whether a plain path is guarded, in whatever spelling a generous server may take for it: letter case, dots at the end. */
+/** A plain path as a generous server may take it: in lower case, without dots at the end of a segment. */
+export function usualSpelling(path: string): string {
+  return plainlySpelled.test(path) ? path : path.toLowerCase().replaceAll(/\.+(?=\/|$)/g, '')
+}
+
+/** Whether a plain path is guarded, however it is spelled. */
 export function isGuarded(path: string): boolean {
-  if (plainlySpelled.test(path)) return guarded.test(path)
-  return guarded.test(path.toLowerCase().replaceAll(/\.+(?=\/|$)/g, ''))
+  return guarded.test(usualSpelling(path))
 }

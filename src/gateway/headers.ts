@@ -30,7 +30,10 @@ const signing = 'wechatmp-'
 
 /** The headers for WeChat, as a flat list of names and values. What `Connection` names is for this hop alone (RFC 9110 7.6.1). */
 export function headersUp(headers: IncomingHttpHeaders): string[] {
-  return pick(headers, upward)
+  const picked = pick(headers, upward)
+  // In a compressed answer the hub could not find the access_token.
+  picked.push('accept-encoding', 'identity')
+  return picked
 }
 
 /** The headers for the caller, as a flat list of names and values, without those that repeat the `secret`. */

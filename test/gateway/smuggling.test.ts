@@ -159,7 +159,8 @@ describe('a framing with one meaning', () => {
     const arrived = arrivedWhole(scene).map((each) => [each.target, each.method, each.body])
     expect(arrived.sort()).toEqual([
       [`/cgi-bin/message/last?access_token=${real}`, 'GET', ''],
-      [`${path}?access_token=${real}`, method, body],
+      // The body of a GET has no meaning, and goes no further.
+      [`${path}?access_token=${real}`, method, method === 'GET' ? '' : body],
     ])
     expect(answersIn(text).map((answer) => JSON.parse(answer.body).target)).toEqual([path, '/cgi-bin/message/last'])
   })
@@ -193,7 +194,7 @@ describe('a body that breaks off', () => {
     '%s never makes a whole request, nor does what another sends then',
     async ([, rest], { scene }) => {
       answerAll(scene)
-      for (const method of ['POST', 'GET', 'DELETE']) await scene.sendAndGo(head(method, path) + rest)
+      for (const method of ['POST', 'PUT', 'DELETE']) await scene.sendAndGo(head(method, path) + rest)
       for (const at of [1, 2, 3]) await scene.send(last(`/cgi-bin/message/${at}`))
       expect(pathsOf(scene.arrived()).sort()).toEqual([
         '/cgi-bin/message/1',
