@@ -4,6 +4,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     exclude: [...configDefaults.exclude, 'test/fuzz/**'],
+    globalSetup: './test/support/chromium.ts',
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 60_000,

@@ -50,6 +50,7 @@ function tellOfSandbox(sandbox: string, hub: string): void {
     `  sandbox  ${sandbox}`,
     `  try      curl ${hub}/getAccessToken`,
     `           curl -d '{"message":{"Content":"hi"}}' ${sandbox}sandbox/push`,
+    `  page     ${sandbox}sandbox/page`,
     'To serve your own account set WECHAT_APPID, WECHAT_APPSECRET and WECHAT_TOKEN.',
   )
 }

@@ -12,6 +12,7 @@ import { Limits } from './access/limits.js'
 import { logSigningKeys } from './access/signing-key-log.js'
 import { SigningKeys } from './access/signing-keys.js'
 import { firstKey } from './access/stored-clients.js'
+import { VisitorLimit } from './access/visitor-limit.js'
 import { type Account, Accounts } from './accounts.js'
 import { compatibleRoutes, emulatedPaths } from './broker/compatible-routes.js'
 import { brokerRoutes } from './broker/routes.js'
@@ -28,18 +29,23 @@ import { isCallerGone } from './http/caller-gone.js'
 import { HttpError } from './http/error.js'
 import type { Route, Who } from './http/route.js'
 import { createRouter } from './http/router.js'
+import { PageDomains } from './jssdk/page-domains.js'
+import { jssdkRoutes } from './jssdk/routes.js'
+import { readScript } from './jssdk/script.js'
 import { Audit } from './ops/audit.js'
 import { logAudit } from './ops/audit-log.js'
 import { noteClientChange, noteCredential, noteHandOut, noteRefusal } from './ops/audit-notes.js'
 import { logCredential } from './ops/credential-log.js'
 import { createLog, type Log, type LogOptions } from './ops/log.js'
-import { censorText } from './ops/log-redaction.js'
+import { cleanText } from './ops/log-redaction.js'
 import { Metrics } from './ops/metrics.js'
 import { requestLog } from './ops/request-log.js'
 import { opsRoutes } from './ops/routes.js'
+import { noteSession } from './ops/session-notes.js'
 import { Sparingly } from './ops/sparingly.js'
 import { logStore } from './ops/store-log.js'
 import { sandboxed } from './sandboxed.js'
+import { openSessions } from './sessions/open-sessions.js'
 import { fileStore } from './stores/file.js'
 import { openLevel } from './stores/level.js'
 import type { KeyValueStore } from './stores/store.js'
@@ -102,6 +108,11 @@ export async function createHub(
     onEvent: (event) => logSigningKeys(log.log, event),
     learn: (secret) => secrets.rotate('hub token keys', secret),
   }).catch(undone)
+  const sessions = await openSessions({
+    ...{ dataDir: config.dataDir, settings: config.sessions, store, clock, log: log.log },
+    learn: (secret) => secrets.rotate('session keys', secret),
+  }).catch(undone)
+  const script = await readScript().catch(undone)
   // Last of what can fail: a key that is made must get to the one who started the hub.
   const { clients, madeKey, watch } = await openAccess(config, {
     ...{ secrets, clock, log: log.log },
@@ -129,11 +140,13 @@ export async function createHub(
       refused: (ctx, { status, message }) =>
         noteRefusal(audit, ctx, { status, errmsg: message }, accounts.find(ctx['params'].account)?.name),
     })
+  const admitSession = guardFor({ scope: 'session' })
+  const visitors = new VisitorLimit(config.limits.loginsPerMinute, () => metrics.rateLimited('login'))
   const callers = new Callers({
     ...{ clients, accounts, limits },
     hubTokens: new HubTokens({ keys, clients, clock }),
     refused: (ctx, refusal) => noteRefusal(audit, ctx, refusal, ctx.state['account']?.name),
-    clean: (text) => secrets.redact(censorText(text)),
+    clean: (text) => cleanText(text, secrets),
   })
   const given = (account: Account, from: Source, ctx: Context) => {
     metrics.tokenGiven(account, from)
@@ -147,8 +160,10 @@ export async function createHub(
     apiDomain: (sandbox?.config ?? config).wechat.apiDomain,
     emulated: emulatedPaths,
     admit: (ctx, call) => callers.admitCall(ctx, call),
+    refuse: (ctx, refusal) => callers.refuse(ctx, refusal),
     observe: ({ account, outcome, retried }) => metrics.gateway.count(account, outcome, retried),
   })
+  const domains = pageDomains(sandbox?.config ?? config)
   // The router tries them in this order: what is asked for most comes first.
   const routes = [
     ...brokerRoutes({
@@ -162,8 +177,18 @@ export async function createHub(
       ...{ clock, given, ticketGiven },
       admitTaker: (ctx, request) => callers.admitTaker(ctx, request),
       admitTicket: (ctx, accessToken) => callers.admitTicket(ctx, accessToken),
-      hubTokenGiven: (account, ctx) =>
-        noteHandOut(audit, ctx, { account: account.name, what: 'hub_token', from: 'memory' }),
+      hubTokenGiven(account, ctx) {
+        metrics.gateway.hubTokenGiven(account)
+        noteHandOut(audit, ctx, { account: account.name, what: 'hub_token', from: 'memory' })
+      },
+    }),
+    ...jssdkRoutes({
+      script,
+      findAccount: (name) => accounts.find(name),
+      accountOf: (ctx) => accountOf(ctx, accounts),
+      domainsOf: ({ name }) => domains.get(name),
+      tooMany: (address) => limits.page(address),
+      asked: (account, outcome) => metrics.pages.count(account, outcome),
     }),
     ...callbackRoutes({
       ...{ accounts, pushes, clock },
@@ -173,6 +198,15 @@ export async function createHub(
         if (heldBack !== undefined) logPush(log.log, heldBack === 0 ? about : { ...about, heldBack }, event)
         countPush(metrics.pushes, about.account ?? '', event)
       },
+    }),
+    ...sessions.routes({
+      accountOf: (ctx) => accountOf(ctx, accounts),
+      admitBackEnd: (ctx) => admitSession(ctx, async () => undefined),
+      tooMany: (ctx) => visitors.tooMany(ctx.ip),
+      refused: (ctx, { status, message }) =>
+        noteRefusal(audit, ctx, { status, errmsg: message }, ctx.state['account']?.name),
+      observe: (account, event, ctx) => noteSession({ metrics: metrics.sessions, audit }, account, event, ctx),
+      userDataRead: (account, outcome) => metrics.sessions.userData(account, outcome),
     }),
     ...opsRoutes({
       ...{ accounts, metrics },
@@ -193,6 +227,7 @@ export async function createHub(
       await watch.close()
       await gateway.close()
       await keys.idle()
+      await sessions.idle()
       await pushes.close()
       await Promise.all(accounts.all.map(({ wechat }) => wechat.close()))
       await sandbox?.close()
@@ -247,7 +282,7 @@ function createAudit({ dataDir }: Config, { clock, secrets, log, metrics }: Watc
   return new Audit({
     folder: join(dataDir, 'audit'),
     clock,
-    clean: (text) => secrets.redact(censorText(text)),
+    clean: (text) => cleanText(text, secrets),
     observe(event) {
       logAudit(log, event)
       metrics.audited(event)
@@ -328,6 +363,11 @@ function createApp(config: Config, { gateway, router, log, clock }: AppParts): K
   app.use(router.routes())
   app.use(router.allowedMethods())
   return app
+}
+
+/** By the accounts' names. */
+function pageDomains({ accounts }: Config): ReadonlyMap<string, PageDomains> {
+  return new Map(Object.entries(accounts).map(([name, { jsDomains }]) => [name, new PageDomains(jsDomains)]))
 }
 
 function accountOf(ctx: Context, accounts: Accounts): Account {

@@ -10,13 +10,16 @@ export interface Sandboxed {
   close(): Promise<void>
 }
 
+/** Pages of this machine, at any port: a development server has one of its own. */
+const developmentDomains = ['localhost:*', '127.0.0.1:*']
+
 /** Starts the built-in sandbox for a configuration that has no account. It remembers its tokens in the data folder. */
 export async function sandboxed(config: Config, clock: Clock): Promise<Sandboxed> {
   // Loaded only here: a hub with an account of its own has no use for it.
   const { Sandbox, sandboxAccount } = await import('./sandbox/sandbox.js')
   const { appID, appSecret, token } = sandboxAccount
   const sandbox = new Sandbox({
-    accounts: [{ appID, appSecret, token, callbackUrl: callbackOf(config) }],
+    accounts: [{ appID, appSecret, token, callbackUrl: callbackOf(config), jsDomains: developmentDomains }],
     stateFile: join(config.dataDir, 'sandbox.json'),
     now: () => clock.now(),
     after: (ms, work) => clock.after(ms, work),
@@ -31,6 +34,7 @@ export async function sandboxed(config: Config, clock: Clock): Promise<Sandboxed
     endpoint: 'token',
     mode: 'plain',
     dailyTokens: 2000,
+    jsDomains: developmentDomains,
     routes: [],
   }
   return {

@@ -24,6 +24,7 @@ const allowed: Record<string, readonly string[]> = {
     'access',
     'config',
     'config.ts',
+    'ops/audit.ts',
     'ops/log-redaction.ts',
     'sandbox/built-in-account.ts',
   ],

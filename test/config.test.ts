@@ -92,7 +92,8 @@ describe('defaults and layers', () => {
       dataDir: join(folder, 'data'),
       wechat: { apiDomain: 'https://api.weixin.qq.com/', timeout: 5000, expiryMargin: 20, refreshAhead: 290 },
       log: { level: 'info' },
-      limits: { clientPerMinute: 60_000, refusedPerMinute: 300 },
+      limits: { clientPerMinute: 60_000, refusedPerMinute: 300, pagesPerMinute: 600, loginsPerMinute: 600 },
+      sessions: { ttl: 1800, maxLife: 2_592_000, grace: 60, userDataMaxAge: 0 },
       sandbox: { port: 3001 },
       accounts: {},
       clients: {},
@@ -110,6 +111,7 @@ describe('defaults and layers', () => {
         encodingAESKey: [],
         mode: 'plain',
         dailyTokens: 2000,
+        jsDomains: [],
         routes: [],
       },
     })

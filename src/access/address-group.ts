@@ -6,6 +6,8 @@ import { isIPv4, isIPv6 } from 'node:net'
  */
 export function addressGroup(address: string): string {
   if (isIPv4(address)) return address
+  // As Node writes an IPv4 caller where it listens on `::`: most are such.
+  if (address.startsWith('::ffff:') && isIPv4(address.slice(7))) return address.slice(7)
   const [plain = ''] = address.split('%')
   if (!isIPv6(plain)) return 'other'
   const groups = groupsOf(plain)

@@ -1,13 +1,24 @@
 import type { Context } from 'koa'
 import type { Account, Accounts } from '../accounts.js'
 import type { ErrcodeRefusal } from '../http/errcode-answer.js'
-import type { HttpError } from '../http/error.js'
 import { bearerKey } from './bearer.js'
 import type { Client, Clients } from './client.js'
 import type { GuardedState } from './guard.js'
 import { HubTokens, hubTokenLifetime } from './hub-token.js'
 import type { Limits } from './limits.js'
-import { allows, allowsExactly, hasGateway, mayUse } from './scope.js'
+import {
+  deadAccessToken,
+  deadHubToken,
+  forbidden,
+  noAppID,
+  noToken,
+  type Refused,
+  tooOften,
+  wrongAppID,
+  wrongKey,
+  wrongSecret,
+} from './refusals.js'
+import { allows, allowsExactly, getsRealToken, hasGateway, mayUse } from './scope.js'
 
 /** Who calls, and for which account. */
 export interface Caller {
@@ -19,7 +30,7 @@ export interface Caller {
 }
 
 export interface CallersOptions {
-  readonly clients: Pick<Clients, 'byKey'>
+  readonly clients: Pick<Clients, 'byKey' | 'all'>
   readonly hubTokens: Pick<HubTokens, 'read' | 'make'>
   readonly accounts: Pick<Accounts, 'all' | 'find'>
   readonly limits: Pick<Limits, 'client' | 'stranger'>
@@ -27,11 +38,6 @@ export interface CallersOptions {
   readonly refused: (ctx: Context, refusal: Refused) => void
   /** Takes the secrets out of a text that the caller has chosen. */
   readonly clean: (text: string) => string
-}
-
-/** Why a caller is not let in: for the caller in WeChat's words, for the audit with the HTTP status that it amounts to. */
-export interface Refused extends ErrcodeRefusal {
-  readonly status: 401 | 403 | 429
 }
 
 /** A client that may have a token of an account, and which: WeChat's own, or this one of the hub. */
@@ -51,8 +57,6 @@ export interface Shown {
 /** What a caller must be allowed to do. */
 export interface Wanted {
   allowed(client: Client, account: Account): boolean
-  /** Whether one who shows a real access_token may do it: whoever has one may do at WeChat itself what it opens. */
-  readonly forTokenHolders: boolean
   /** What a client needs to be allowed: for the people behind it. */
   needs(): string
 }
@@ -86,13 +90,9 @@ export class Callers {
     const caller = this.#settle(ctx, found)
     if (caller instanceof Promise || 'errcode' in caller) return caller
     const { client, account } = caller
-    const allowed = client === undefined ? wanted.forTokenHolders : wanted.allowed(client, account)
-    if (allowed) return caller
-    return this.#refuse(ctx, {
-      ...forbidden,
-      hint:
-        client === undefined ? 'A real access_token does not open this path.' : `The client needs ${wanted.needs()}.`,
-    })
+    const isAllowed = client === undefined ? this.#isForHolders(account, wanted) : wanted.allowed(client, account)
+    if (isAllowed) return caller
+    return this.#refuse(ctx, { ...forbidden, hint: `The client needs ${wanted.needs()}.` })
   }
 
   /** For a call of a path of WeChat's; a `guarded` one opens only to a scope that names the path itself. */
@@ -101,7 +101,6 @@ export class Callers {
     return this.admit(ctx, call, {
       allowed: (client, { name }) =>
         guarded ? allowsExactly(client, path, name) : allows(client, `gateway:${path}`, name),
-      forTokenHolders: !guarded,
       needs: () =>
         `the scope "gateway:${this.#options.clean(path)}"${guarded ? ': no wildcard takes this path in' : ', or one that takes it in'}`,
     })
@@ -116,7 +115,6 @@ export class Callers {
       { accessToken, appID },
       {
         allowed: (client, { name }) => allows(client, 'ticket', name) || allowsExactly(client, path, name),
-        forTokenHolders: true,
         needs: () => 'the scope "ticket"',
       },
     )
@@ -133,7 +131,7 @@ export class Callers {
     if (account === undefined) return this.#settle(ctx, { ...wrongAppID, client })
     const settled = await this.#settle(ctx, { client, account, holdsToken: false })
     if ('errcode' in settled) return settled
-    if (allows(client, 'token', account.name)) return { account, client: client.name, hubToken: undefined }
+    if (getsRealToken(client, account.name)) return { account, client: client.name, hubToken: undefined }
     if (!hasGateway(client) && !allows(client, 'ticket', account.name)) {
       return this.#refuse(ctx, {
         ...forbidden,
@@ -142,6 +140,11 @@ export class Callers {
     }
     const token = this.#options.hubTokens.make(client, secret, account.appID)
     return { account, client: client.name, hubToken: { token, lifetime: hubTokenLifetime } }
+  }
+
+  /** For a request that is refused before anybody looks who sent it: counted as those of strangers are. */
+  async refuse(ctx: Context, refusal: ErrcodeRefusal): Promise<ErrcodeRefusal> {
+    return this.#turnAway(ctx, { ...refusal, status: 403 })
   }
 
   #identify(ctx: Context, { accessToken, appID }: Shown): Caller | Unplaced | Promise<Caller | Refused> {
@@ -156,6 +159,17 @@ export class Callers {
     }
     if (accessToken === undefined) return noToken
     return HubTokens.isOne(accessToken) ? this.#byHubToken(accessToken) : this.#byAccessToken(accessToken)
+  }
+
+  /**
+   * A real access_token does not tell which client it was given to: it opens what some client does that gets it. So it opens
+   * nothing once the last of them is revoked.
+   */
+  #isForHolders(account: Account, wanted: Wanted): boolean {
+    for (const client of this.#options.clients.all) {
+      if (getsRealToken(client, account.name) && wanted.allowed(client, account)) return true
+    }
+    return false
   }
 
   #byHubToken(token: string): Caller | Refused {
@@ -214,39 +228,4 @@ export class Callers {
     this.#options.refused(ctx, refusal)
     return refusal
   }
-}
-
-const forbidden: Refused = { status: 403, errcode: 48001, errmsg: 'api unauthorized' }
-const wrongSecret: Refused = {
-  ...{ status: 401, errcode: 40125, errmsg: 'invalid appsecret' },
-  hint: "At the hub, secret is a client's key at the hub, and it is not valid. Is it complete? Has it been revoked?",
-}
-const wrongAppID: Refused = {
-  ...{ status: 403, errcode: 40013, errmsg: 'invalid appid' },
-  hint: 'The client may not use such an account: appid must be the AppID of one that it is for.',
-}
-const noAppID: Refused = {
-  ...{ status: 403, errcode: 41002, errmsg: 'appid missing' },
-  hint: 'The client may use several accounts, or none: name one as appid in the query.',
-}
-const wrongKey: Refused = {
-  ...{ status: 401, errcode: 40001, errmsg: 'invalid credential' },
-  hint: 'The client key is not valid: send exactly one header "Authorization: Bearer KEY", or an access_token of the hub.',
-}
-const noToken: Refused = {
-  ...{ status: 401, errcode: 41001, errmsg: 'access_token missing' },
-  hint: 'Get one at /cgi-bin/token of the hub, or send "Authorization: Bearer KEY".',
-}
-/** 42001 and not 40001: some SDKs fetch anew at this one alone. */
-const deadHubToken: Refused = {
-  ...{ status: 401, errcode: 42001, errmsg: 'access_token expired' },
-  hint: 'The hub token has expired, or its client or its key has been revoked: fetch a new one.',
-}
-const deadAccessToken: Refused = {
-  ...{ status: 401, errcode: 40001, errmsg: 'invalid credential, access_token is invalid or not latest' },
-  hint: 'The hub does not know this access_token, or knows that it is dead: fetch a new one from the hub.',
-}
-
-function tooOften({ message, hint, retryAfter }: HttpError): Refused {
-  return { status: 429, errcode: 45011, errmsg: `api minute-quota reach limit: ${message}`, hint, retryAfter }
 }

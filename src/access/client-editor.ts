@@ -3,7 +3,7 @@ import { basename, join } from 'node:path'
 import { LeaseLock } from '../stores/lease-lock.js'
 import { createAtomically, unfinishedEnding, writeAtomically } from '../stores/write-atomically.js'
 import { WechatError } from '../wechat/errors.js'
-import type { Client } from './client.js'
+import { type Client, hubClient } from './client.js'
 import { hashKey, makeKey } from './key.js'
 import { clientsFile, identityOf, isClientName, readClients, textOf } from './stored-clients.js'
 
@@ -12,8 +12,8 @@ const mostTries = 3
 /** An unfinished file of this age was left by a process that was killed, in ms. */
 const abandonedAfter = 60_000
 
-/** Why the clients were not changed: `bad-name`, `taken` and `unknown` names, a third key, or another process in the way. */
-export type ClientEditCode = 'bad-name' | 'taken' | 'unknown' | 'two-keys' | 'busy'
+/** Why the clients were not changed: `bad-name`, `reserved`, `taken` and `unknown` names, a third key, or another process in the way. */
+export type ClientEditCode = 'bad-name' | 'reserved' | 'taken' | 'unknown' | 'two-keys' | 'busy'
 
 export class ClientEditError extends Error {
   override readonly name = 'ClientEditError'
@@ -54,7 +54,8 @@ export class ClientEditor {
     if (!isClientName(name)) {
       throw new ClientEditError('bad-name', 'a client is named with 1 to 64 letters, digits, "_", "." and "-"')
     }
-    if (name in {} || this.#reserved.has(name)) {
+    if (isReserved(name)) throw new ClientEditError('reserved', `"${name}" is reserved: give the client another name`)
+    if (this.#reserved.has(name)) {
       throw new ClientEditError('taken', `"${name}" is the name of a client of the hub's configuration`)
     }
     return this.#edit((clients) => {
@@ -80,6 +81,14 @@ export class ClientEditor {
   finish(name: string): Promise<boolean> {
     return this.#change(name, (client) => {
       return { client: { ...client, keyHashes: client.keyHashes.slice(0, 1) }, result: client.keyHashes.length > 1 }
+    })
+  }
+
+  /** Drops the client's newest key: nobody got it. Answers whether there was an older one, which is kept. */
+  undo(name: string): Promise<boolean> {
+    return this.#change(name, (client) => {
+      const undone = client.keyHashes.length > 1
+      return { client: undone ? { ...client, keyHashes: client.keyHashes.slice(1) } : client, result: undone }
     })
   }
 
@@ -120,6 +129,11 @@ export class ClientEditor {
         throw error instanceof WechatError && error.code === 'LOCK_BUSY' ? busy() : error
       })
   }
+}
+
+/** Whether the configuration could not have it either: it names the client of `WECHAT_HUB_KEY`, or what every object has. */
+function isReserved(name: string): boolean {
+  return name === hubClient || Object.hasOwn(Object.prototype, name)
 }
 
 function busy(): ClientEditError {

@@ -70,6 +70,10 @@ export class Clients {
     return this.#seen.get(key) ?? this.#look(key)
   }
 
+  get all(): Iterable<Client> {
+    return this.#byName.values()
+  }
+
   byName(name: string): Client | undefined {
     return this.#byName.get(name)
   }

@@ -68,12 +68,13 @@ export class HubTokens {
 
   /** A token for a client that has shown this key of its own, and one account: that of the last minute, or a new one. */
   make(client: Client, clientKey: string, appID: string): string {
-    const name = `${clientKey}\n${appID}`
+    const keyHash = hashKey(clientKey)
+    const name = `${keyHash}\n${appID}`
     const made = this.#made.get(name)
     const key = this.#keys.current
     const now = this.#clock.now()
     if (made?.client === client && made.key === key && now >= made.at && now - made.at < remade) return made.token
-    const token = this.#make(client, key, hashKey(clientKey), appID)
+    const token = this.#make(client, key, keyHash, appID)
     this.#made.set(name, { client, key, at: now, token })
     return token
   }

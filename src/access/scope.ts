@@ -31,6 +31,14 @@ export function allowsExactly(client: Pick<Client, 'accounts' | 'scopes'>, path:
   return mayUse(client, accountName) && client.scopes.includes(`${gateway}${path}`)
 }
 
+/**
+ * Whether the client, when it asks as an SDK does, gets WeChat's own access_token: only if its scopes name `token`. `admin` may
+ * have it elsewhere; here a hub token does the same.
+ */
+export function getsRealToken(client: Pick<Client, 'accounts' | 'scopes'>, accountName: string): boolean {
+  return mayUse(client, accountName) && client.scopes.includes('token')
+}
+
 /** Whether the client may call some of WeChat's paths through the gateway. */
 export function hasGateway({ scopes }: Pick<Client, 'scopes'>): boolean {
   return scopes.some((held) => held === 'admin' || held.startsWith(gateway))

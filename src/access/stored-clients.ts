@@ -33,7 +33,10 @@ export class StoredClientsError extends Error {
   readonly file: string
 
   constructor(file: string, problem: string) {
-    super(`${file}: ${problem}; restore it from a backup, or delete it: the next start then makes a new key`)
+    super(
+      `${file}: ${problem}; restore it from a backup, or delete it, and its clients with it. The next start then makes a new ` +
+        'key only if neither WECHAT_HUB_KEY nor a client is configured',
+    )
     this.file = file
   }
 }

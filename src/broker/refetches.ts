@@ -5,6 +5,9 @@ import type { Held } from '../wechat/held.js'
 /** WeChat is asked at most this often, in ms. */
 const gap = 5_000
 
+/** An SDK waits no longer for what WeChat says, in ms; then it gets the present token, which most likely lives. */
+const patience = 2_000
+
 interface Report {
   readonly value: string
   /** By the monotonic clock, in ms. */
@@ -42,12 +45,13 @@ export class Refetches {
     return held
   }
 
-  #report(account: Account, { value }: Held, client: string): Promise<Held> {
+  #report(account: Account, held: Held, client: string): Promise<Held> {
+    const { value } = held
     const last = this.#reports.get(account)
     const at = this.#clock.monotonic()
     if (last?.value === value && at - last.at < gap) return last.answer
     const noticedBy = `a second fetch by client ${client}`
-    const answer = account.wechat.accessToken.reject(value, noticedBy, { wait: false })
+    const answer = this.#soon(account.wechat.accessToken.reject(value, noticedBy, { wait: false }), held)
     const report = { value, at, answer }
     this.#reports.set(account, report)
     // What failed once may succeed at once.
@@ -55,6 +59,14 @@ export class Refetches {
       if (this.#reports.get(account) === report) this.#reports.delete(account)
     })
     return answer
+  }
+
+  async #soon(answering: Promise<Held>, otherwise: Held): Promise<Held> {
+    let callOff: () => void = () => undefined
+    const timeUp = new Promise<Held>((resolve) => {
+      callOff = this.#clock.after(patience, () => resolve(otherwise))
+    })
+    return Promise.race([answering, timeUp]).finally(callOff)
   }
 
   #givenOf(account: Account): Map<string, string> {

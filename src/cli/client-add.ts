@@ -4,6 +4,7 @@ import { isScope } from '../access/scope.js'
 import { clientsFile } from '../access/stored-clients.js'
 import type { Config } from '../config.js'
 import type { Scope } from '../http/route.js'
+import { auditChange } from './client-audit.js'
 import { CommandError } from './failure.js'
 import { accountNames, appIDOf, hubConfig } from './hub-settings.js'
 import { fixedNames } from './known-clients.js'
@@ -47,6 +48,7 @@ async function add(name: string, options: Options, terminal: Terminal): Promise<
     'A running hub takes it within a second. How to use it:',
     ...uses(config, accounts, scopes).map((line) => `  ${line}`),
   )
+  await auditChange(config, { client: name, change: 'added' }, terminal)
 }
 
 function checkedAccounts(given: readonly string[], config: Config): string[] {

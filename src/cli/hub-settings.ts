@@ -32,10 +32,12 @@ export function accountNames({ accounts }: Config): string[] {
   return names.length === 0 ? [sandboxed] : names
 }
 
-/** The appID of an account; that of the sandbox if none is configured. */
-export function appIDOf({ accounts }: Config, name: string | undefined): string | undefined {
+/** The appID of an account; if none is configured, what to put in its place. */
+export function appIDOf({ accounts }: Config, name: string | undefined): string {
   const [first] = Object.values(accounts)
-  return first === undefined ? sandboxAccount.appID : (accounts[name ?? ''] ?? first).appID
+  // The variables of the account may be set for the hub alone.
+  if (first === undefined) return `the AppID of your account (in the sandbox: ${sandboxAccount.appID})`
+  return (accounts[name ?? ''] ?? first).appID
 }
 
 /**

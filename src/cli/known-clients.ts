@@ -21,9 +21,9 @@ export async function knownClients(config: Config): Promise<KnownClient[]> {
   ]
 }
 
-/** The names that no stored client may have. */
+/** The names that no stored client may have, because the configuration has them. */
 export function fixedNames(config: Config): string[] {
-  return [hubClient, ...fixedOf(config).map(({ name }) => name)]
+  return fixedOf(config).map(({ name }) => name)
 }
 
 /**

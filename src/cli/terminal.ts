@@ -1,4 +1,4 @@
-import { censorText } from '../ops/log-redaction.js'
+import { cleanText } from '../ops/log-redaction.js'
 import { Secrets } from '../wechat/secrets.js'
 
 /** What the commands print. No secret gets out but by `reveal` (P6). */
@@ -30,7 +30,7 @@ export class Terminal {
   }
 
   #clean(text: string): string {
-    return censorText(this.secrets.redact(text))
+    return cleanText(text, this.secrets)
   }
 }
 

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { isScope } from '../access/scope.js'
 import type { Scope } from '../http/route.js'
+import { jsDomains } from './js-domains.js'
 import { listOf, oneOf, refuse, section, text, tokenOf, trueOrFalse, wholeNumber } from './parts.js'
 import { knownRouteSettings, type RouteConfig, routes } from './route-schema.js'
 
@@ -22,6 +23,11 @@ export interface AccountConfig {
   readonly mode: 'plain' | 'compatible' | 'safe'
   /** How many access_tokens WeChat gives this account a day. 1 to 100000, default 2000; a 测试号 has 200. */
   readonly dailyTokens: number
+  /**
+   * Hosts whose pages, and those of all hosts below them, may use JS-SDK. Lower-case names; default none, at most 20. The
+   * built-in sandbox's end in `:*`: at any port.
+   */
+  readonly jsDomains: readonly string[]
   /** Where its messages go, the first that matches first. Default none; at most 100. */
   readonly routes: readonly RouteConfig[]
 }
@@ -63,6 +69,23 @@ export interface Config {
     readonly clientPerMinute: number
     /** From one address, without a right key. 0 to 1000000, default 300. */
     readonly refusedPerMinute: number
+    /** From one address, for signatures of pages. 0 to 1000000, default 600. */
+    readonly pagesPerMinute: number
+    /** From one address, logins and requests with a session that has ended. 0 to 1000000, default 600. */
+    readonly loginsPerMinute: number
+  }
+  /** The logins of mini programs. */
+  readonly sessions: {
+    /** How long a session lives, in seconds. 60 to 2592000, default 1800. */
+    readonly ttl: number
+    /** How long a login can be renewed for, in seconds. 60 to 31536000, default 2592000. */
+    readonly maxLife: number
+    /** How long a renewed session is still taken, in seconds. 0 to 3600, default 60. */
+    readonly grace: number
+    /** How old a user's data may be, in seconds. 0 to 31536000, default 0: any age. */
+    readonly userDataMaxAge: number
+    /** What session_keys are enciphered with: 64 hex digits. Default: a key in the data folder. */
+    readonly key?: string | undefined
   }
   readonly sandbox: {
     /** Where the sandbox listens if it is started. Default 3001. */
@@ -109,6 +132,7 @@ const accountFields = {
   ).default([]),
   mode: mode.optional(),
   dailyTokens: wholeNumber(1, 100_000).default(2000),
+  jsDomains,
   routes,
 }
 
@@ -156,7 +180,19 @@ const sections = {
     refreshAhead: wholeNumber(0, 299, ' of seconds'),
   }),
   log: section({ level: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']) }),
-  limits: section({ clientPerMinute: perMinute, refusedPerMinute: perMinute }),
+  limits: section({
+    clientPerMinute: perMinute,
+    refusedPerMinute: perMinute,
+    pagesPerMinute: perMinute,
+    loginsPerMinute: perMinute,
+  }),
+  sessions: section({
+    ttl: wholeNumber(60, 2_592_000, ' of seconds'),
+    maxLife: wholeNumber(60, 31_536_000, ' of seconds'),
+    grace: wholeNumber(0, 3600, ' of seconds'),
+    userDataMaxAge: wholeNumber(0, 31_536_000, ' of seconds'),
+    key: text(/^[0-9A-Fa-f]{64}$/, 'set 64 random hex digits, as `openssl rand -hex 32` gives').optional(),
+  }),
   sandbox: section({ port }),
 }
 

@@ -22,6 +22,8 @@ export interface ExchangeOptions {
   /** The access_token that WeChat gets. Its echoes are struck out, unless the caller `keepsToken`. */
   readonly token: string
   readonly keepsToken: boolean
+  /** A caller that takes nothing for so long, in ms, is given up: it holds two connections. */
+  readonly patience: number
   readonly ended: (ending: Ending) => void
 }
 
@@ -152,7 +154,13 @@ export class Exchange implements Dispatcher.DispatchHandler {
     const shown = this.#strikeOut?.pass(chunk) ?? chunk
     if (shown.length === 0 || this.#response.write(shown) || this.#left === 0) return
     controller.pause()
-    this.#response.once('drain', () => controller.resume())
+    // Its end counts as the caller's leaving.
+    const stalled = setTimeout(() => this.#response.destroy(), this.#options.patience)
+    this.#response.once('drain', () => {
+      clearTimeout(stalled)
+      controller.resume()
+    })
+    this.#response.once('close', () => clearTimeout(stalled))
   }
 
   #end(ending: Ending): void {

@@ -38,13 +38,20 @@ export interface Forwarded {
 /** Bytes of request bodies that are held for a second try, in all. */
 const mostHeld = 64 * 1024 * 1024
 
+export interface ForwarderOptions extends UpstreamOptions {
+  /** A caller that takes nothing of its answer for so long, in ms, is given up. Default 60,000. */
+  readonly callerPatience?: number
+}
+
 /** Carries calls to WeChat and answers back. */
 export class Forwarder {
   readonly #upstream: Upstream
+  readonly #callerPatience: number
   readonly #holding = new Holding(mostHeld)
 
-  constructor(apiDomain: string, options: UpstreamOptions = {}) {
+  constructor(apiDomain: string, { callerPatience = 60_000, ...options }: ForwarderOptions = {}) {
     this.#upstream = new Upstream(apiDomain, options)
+    this.#callerPatience = callerPatience
   }
 
   /** Ends what is under way. */
@@ -91,7 +98,7 @@ export class Forwarder {
         else resolve(ending)
       }
       const exchange = new Exchange({
-        ...{ response: ctx.res, token, keepsToken: holdsToken, ended },
+        ...{ response: ctx.res, token, keepsToken: holdsToken, patience: this.#callerPatience, ended },
         headers: commonHeaders(ctx),
       })
       const headers = headersUp(ctx.req.headers)

@@ -3,7 +3,7 @@ import type { Context, Middleware, Next } from 'koa'
 import type { Dispatcher } from 'undici'
 import type { Account } from '../accounts.js'
 import { type ErrcodeRefusal, sendErrcode } from '../http/errcode-answer.js'
-import { type Forwarded, Forwarder } from './forwarder.js'
+import { type Forwarded, Forwarder, type ForwarderOptions } from './forwarder.js'
 import { isGuarded, usualSpelling } from './guarded.js'
 import { isPlainlyFramed } from './request-body.js'
 import { isUnderRoot } from './roots.js'
@@ -35,15 +35,15 @@ export interface GatewayEvent extends Forwarded {
 
 type Admission = GatewayCaller | ErrcodeRefusal
 
-export interface GatewayOptions {
+export interface GatewayOptions extends ForwarderOptions {
   readonly apiDomain: string
   /** Paths that the hub answers itself: left to the next middleware. */
   readonly emulated: ReadonlySet<string>
   /** Who calls, or why the call is refused. */
   admit(ctx: Context, call: GatewayCall): Admission | Promise<Admission>
+  /** Counts and notes a call that is refused before anybody looks who sent it; what to answer. */
+  refuse(ctx: Context, refusal: ErrcodeRefusal): Promise<ErrcodeRefusal>
   observe(event: GatewayEvent): void
-  /** As in UpstreamOptions. */
-  readonly patience?: number
 }
 
 const methods: ReadonlySet<Dispatcher.HttpMethod> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'])
@@ -82,7 +82,7 @@ export class Gateway {
   readonly middleware: Middleware = (ctx: Context, next: Next) => {
     const url = ctx.req.url ?? ''
     if (isUnderRoot(url)) return this.#isEmulated(url) ? next() : this.#handle(ctx, url)
-    return isUnderRoot(url.slice(1)) ? sendErrcode(ctx, twoSlashes) : next()
+    return isUnderRoot(url.slice(1)) ? this.#refuse(ctx, twoSlashes) : next()
   }
 
   /** Ends what is under way. */
@@ -95,14 +95,18 @@ export class Gateway {
     return this.#options.emulated.has(end < 0 ? url : url.slice(0, end))
   }
 
+  async #refuse(ctx: Context, refusal: ErrcodeRefusal): Promise<void> {
+    sendErrcode(ctx, await this.#options.refuse(ctx, refusal))
+  }
+
   async #handle(ctx: Context, url: string): Promise<void> {
     const target = readTarget(url)
-    if ('refused' in target) return sendErrcode(ctx, { errcode: 40066, errmsg: 'invalid url', hint: target.refused })
+    if ('refused' in target) return this.#refuse(ctx, { errcode: 40066, errmsg: 'invalid url', hint: target.refused })
     const { path, rest, accessToken } = target
     const { method } = ctx.req
-    if (this.#options.emulated.has(usualSpelling(path))) return sendErrcode(ctx, disguised)
-    if (!isSentOn(method)) return sendErrcode(ctx, oddMethod)
-    if (!isPlainlyFramed(ctx.req)) return sendErrcode(ctx, oddFraming)
+    if (this.#options.emulated.has(usualSpelling(path))) return this.#refuse(ctx, disguised)
+    if (!isSentOn(method)) return this.#refuse(ctx, oddMethod)
+    if (!isPlainlyFramed(ctx.req)) return this.#refuse(ctx, oddFraming)
     const shown = { request: ctx.req, path, guarded: isGuarded(path), accessToken, appID: appIDIn(rest) }
     // To wait for nothing costs too.
     const admitting = this.#options.admit(ctx, shown)

@@ -62,6 +62,8 @@ function readQuery(path: string, query: string): Target | RefusedTarget {
     const shown = literal ? name : decodedName(name)
     if (!isAccessToken(shown)) {
       if (!literal && !plainName.test(shown)) return { refused: unplainName(name) }
+      if (equals >= 0 && part.startsWith('whk_', equals + 1))
+        return { refused: 'a key of the hub must not go to WeChat' }
       if (part !== '') rest += `&${part}`
       continue
     }

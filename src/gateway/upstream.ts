@@ -1,6 +1,8 @@
 import type { Socket } from 'node:net'
 import type { buildConnector, Client, Dispatcher, Pool } from 'undici'
 
+/** Calls under way at one time; more wait. Each takes two of the file descriptors that a process has, often 4,096 or more. */
+const mostConnections = 1024
 /** Until a connection is there, in ms. */
 const connectPatience = 5_000
 
@@ -94,6 +96,7 @@ export class Upstream {
     const connect = undici.buildConnector({ timeout: connectPatience })
     return {
       pipelining: 1,
+      connections: mostConnections,
       headersTimeout: this.#patience,
       bodyTimeout: this.#patience,
       connect: (options: buildConnector.Options, done: buildConnector.Callback) =>

@@ -67,6 +67,6 @@ function pick(error: HttpError | WechatError) {
 }
 
 /** 503 where waiting helps, 502 where somebody has to act. */
-function statusOf(error: WechatError): number {
+export function statusOf(error: WechatError): number {
   return error.kind === 'transient' || error.kind === 'quota' ? 503 : 502
 }

@@ -1,4 +1,6 @@
 export interface HttpErrorOptions {
+  /** WeChat's, or one of ours that tells more than the status. Default: the negated status. */
+  readonly errcode?: number
   /** What the caller can do about it. */
   readonly hint?: string
   /** Seconds after which another try can succeed. */
@@ -11,7 +13,7 @@ export interface HttpErrorOptions {
 export class HttpError extends Error {
   override readonly name = 'HttpError'
   readonly status: number
-  /** The negated HTTP status: WeChat has no errcodes there. */
+  /** As a rule the negated HTTP status: WeChat has no errcodes there. */
   readonly errcode: number
   readonly hint: string | undefined
   readonly retryAfter: number | undefined
@@ -20,7 +22,7 @@ export class HttpError extends Error {
   constructor(status: number, errmsg: string, options: HttpErrorOptions = {}) {
     super(errmsg, options.cause === undefined ? undefined : { cause: options.cause })
     this.status = status
-    this.errcode = -status
+    this.errcode = options.errcode ?? -status
     this.hint = options.hint
     this.retryAfter = options.retryAfter
     this.headers = options.headers ?? {}

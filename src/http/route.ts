@@ -7,14 +7,16 @@ export type Scope = 'token' | 'ticket' | 'jssdk' | 'session' | 'metrics' | 'admi
  * Who may call a route:
  * - `anyone`: it gives away nothing;
  * - `wechat`: the handler itself checks WeChat's signature;
+ * - `page`: the handler itself checks that a page on one of the account's domains asks;
+ * - `visitor`: the handler itself checks a mini program's session, or counts who logs in;
  * - `sdk`: the handler itself checks the client, and refuses in WeChat's words;
  * - a scope: a client key with that scope (or `admin`), and for the account in the path, if there is one.
  */
-export type Who = 'anyone' | 'wechat' | 'sdk' | { readonly scope: Scope }
+export type Who = 'anyone' | 'wechat' | 'page' | 'visitor' | 'sdk' | { readonly scope: Scope }
 
 /** One row of the hub's table of routes. */
 export interface Route {
-  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE' | 'OPTIONS'
   /** As koa-router takes it. A parameter named `account` is an account's name or appID. */
   readonly path: string
   readonly name: string

@@ -10,7 +10,7 @@ const toldStatuses: ReadonlySet<number> = new Set([401, 403, 429])
 export function noteHandOut(
   audit: Pick<Audit, 'note'>,
   ctx: Context,
-  given: { readonly account: string; readonly what: CredentialName | 'hub_token'; readonly from: Source },
+  given: { readonly account: string; readonly what: CredentialName | 'hub_token' | 'session'; readonly from: Source },
 ): void {
   const { client, requestId, address } = callerOf(ctx)
   const { account, what, from: result } = given

@@ -5,8 +5,10 @@ import { AuditFile, type AuditFileEvent } from './audit-file.js'
 const repetition = 1000
 
 const minute = 60_000
-/** Lines in a minute for refusals of one client, and for those of all unknown callers. */
-const refusalsAMinute = 600
+/** Lines in a minute for refusals of one client. */
+const refusalsOfClient = 600
+/** And for those of all unknown callers: no stranger fills the disk. */
+const refusalsOfStrangers = 20
 
 const longestText = 256
 const longestAddress = 64
@@ -124,7 +126,7 @@ export class Audit {
       current = { told: 0, heldBack: 0, callOff }
       this.#refusals.set(name, current)
     }
-    if (current.told < refusalsAMinute) {
+    if (current.told < (name === '' ? refusalsOfStrangers : refusalsOfClient)) {
       current.told += 1
       this.#write(entry)
     } else {

@@ -5,6 +5,7 @@ import type { Account } from '../accounts.js'
 export class GatewayMetrics {
   readonly #calls
   readonly #retries
+  readonly #hubTokens
 
   constructor(registry: Registry) {
     const registers = [registry]
@@ -20,6 +21,16 @@ export class GatewayMetrics {
       labelNames: ['account'],
       registers,
     })
+    this.#hubTokens = new Counter({
+      name: 'wechat_hub_hub_tokens_total',
+      help: 'Hub tokens given to SDKs',
+      labelNames: ['account'],
+      registers,
+    })
+  }
+
+  hubTokenGiven({ name }: Account): void {
+    this.#hubTokens.inc({ account: name })
   }
 
   count({ name }: Account, outcome: string, retried: boolean): void {

@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events'
+import type { Secrets } from '../wechat/secrets.js'
 import { errorRecord } from './log-error.js'
 
 export const censored = '[secret]'
@@ -73,14 +74,28 @@ function withoutQuery(url: string): string {
 const secretParameter =
   /([?&](?:access_token|component_access_token|refresh_token|appsecret|secret|ticket|js_code|code|session_key|key|token)=)[^&#\s"'\\]+/gi
 const bearer = /\b(Bearer )[\w.~+/-]+=*/gi
-// Any of these can stand behind an escape such as `%3D`, which ends in a letter: before them no word has to end.
-/** The shape of WeChat's access_tokens: one that this process never held can still be put into a path by a client. */
+/**
+ * The shape of WeChat's access_tokens: one that this process never held can still be put into a path by a client. It
+ * may follow a letter, as those below may: an escape such as `%3D` ends in one.
+ */
 const accessToken = /\d{1,3}_[\w-]{80,}/g
 /** The shape of its tickets, 64 bytes in base64url [JSSDK]: one that was replaced while the hub was down. */
 const ticket = /(?:(?<![\w-])|(?<=%[\dA-Fa-f]{2}))[\w-]{86}(?![\w-])/g
 const clientKey = /whk_[0-9A-Za-z]{20,}/g
+/** Sessions of mini programs, of which only the hashes are kept. */
+const session = /whs_[\w-]{20,}/g
+/** Whom a path is about: an openid is no secret, but nobody else's business. */
+const userInPath = /(\/users\/)[^/?#\s"'\\]+/g
 /** Hub tokens, of which the hub keeps no list. */
 const hubToken = /wht_[\w.-]{20,}/g
+
+/**
+ * A finished text without secrets (P6). First without those that are known by what stands around them: a known secret can be a
+ * word of that.
+ */
+export function cleanText(text: string, secrets: Pick<Secrets, 'redact'>): string {
+  return secrets.redact(censorText(text))
+}
 
 /** Secrets in a finished text that nobody has told us of, known by what stands before them. */
 export function censorText(text: string): string {
@@ -91,6 +106,8 @@ export function censorText(text: string): string {
   // Before the tickets: a client's name can have their shape inside a hub token.
   if (clean.includes('wht_')) clean = clean.replace(hubToken, censored)
   if (clean.length >= 86) clean = clean.replace(ticket, censored)
+  if (clean.includes('whs_')) clean = clean.replace(session, censored)
+  if (clean.includes('/users/')) clean = clean.replace(userInPath, '$1[user]')
   if (clean.includes('whk_')) clean = clean.replace(clientKey, censored)
   return clean
 }

@@ -2,7 +2,7 @@ import { pino } from 'pino'
 import type { Secrets } from '../wechat/secrets.js'
 import { errorRecord } from './log-error.js'
 import { BlockOutput, type Output } from './log-output.js'
-import { censored, censorText, fitToLog } from './log-redaction.js'
+import { censored, cleanText, fitToLog } from './log-redaction.js'
 import { timeField } from './log-time.js'
 import { type RequestLine, requestLine } from './request-line.js'
 
@@ -35,7 +35,7 @@ export interface Log {
 /** The hub's log: JSON lines with `level` as a word, `time` in ISO 8601 and `name`, and without secrets (P6). */
 export function createLog({ level, secrets, destination }: LogOptions): Log {
   const output = destination === undefined ? new BlockOutput(1) : direct(destination)
-  const clean = (text: string) => secrets.redact(censorText(text))
+  const clean = (text: string) => cleanText(text, secrets)
   const log = pino(
     {
       level,
@@ -60,7 +60,7 @@ export function createLog({ level, secrets, destination }: LogOptions): Log {
 }
 
 function withoutSecrets(line: string, secrets: Pick<Secrets, 'redact'>): string {
-  const clean = secrets.redact(censorText(line))
+  const clean = cleanText(line, secrets)
   return clean === line || isJSON(clean) ? clean : redactedDeep(line, secrets)
 }
 
@@ -76,7 +76,7 @@ function isJSON(text: string): boolean {
 /** A secret of digits may have been found inside a number, and the line is no JSON without it. */
 function redactedDeep(line: string, secrets: Pick<Secrets, 'redact'>): string {
   const redacted = JSON.stringify(JSON.parse(line), (_key, value: unknown) => {
-    if (typeof value === 'string') return secrets.redact(censorText(value))
+    if (typeof value === 'string') return cleanText(value, secrets)
     return typeof value === 'number' && secrets.redact(String(value)) !== String(value) ? censored : value
   })
   return `${redacted}\n`

@@ -6,7 +6,9 @@ import type { Source } from '../wechat/held.js'
 import type { TicketType } from '../wechat/ticket-endpoint.js'
 import type { AuditFileEvent } from './audit-file.js'
 import { GatewayMetrics } from './gateway-metrics.js'
+import { PageMetrics } from './page-metrics.js'
 import { type OutboxDepth, PushMetrics } from './push-metrics.js'
+import { SessionMetrics } from './session-metrics.js'
 
 /** The hub's metrics, in Prometheus' terms. No label holds a secret, and none has values that a caller chooses. */
 export class Metrics {
@@ -52,7 +54,7 @@ export class Metrics {
   })
   readonly #rateLimited = new Counter({
     name: 'wechat_hub_rate_limited_total',
-    help: 'Requests refused with 429. limit: client, or address (without a right key)',
+    help: 'Requests refused with 429. limit: client, address (without a right key), page (signatures of pages), or login (of mini programs)',
     labelNames: ['limit'],
     registers: [this.#registry],
   })
@@ -78,6 +80,12 @@ export class Metrics {
 
   /** Those of the gateway. */
   readonly gateway = new GatewayMetrics(this.#registry)
+
+  /** Those of mini programs' logins. */
+  readonly sessions = new SessionMetrics(this.#registry)
+
+  /** Those of pages. */
+  readonly pages = new PageMetrics(this.#registry)
 
   constructor(accounts: () => readonly Account[], outboxDepth: OutboxDepth) {
     collectDefaultMetrics({ register: this.#registry, prefix: 'wechat_hub_' })
@@ -132,7 +140,7 @@ export class Metrics {
     }
   }
 
-  rateLimited(limit: 'client' | 'address'): void {
+  rateLimited(limit: 'client' | 'address' | 'page' | 'login'): void {
     this.#rateLimited.inc({ limit })
   }
 

@@ -13,6 +13,11 @@ export interface SandboxAccount extends CallbackSettings {
    * account has; WeChat's test accounts have 200 [FREQ].
    */
   dailyTokens?: number | undefined
+  /**
+   * JS接口安全域名: hosts whose pages, and those of the hosts below them, may use JS-SDK; `:*` behind one means at any port.
+   * Default: none.
+   */
+  jsDomains?: readonly string[] | undefined
 }
 
 /** An account with its quota settled. */
@@ -24,6 +29,9 @@ export const accountSchema: z.ZodType<SandboxAccount> = z.strictObject({
   appID: z.string().regex(/^[\w-]{1,64}$/, 'must be 1 to 64 letters, digits, "_" and "-"'),
   appSecret: z.string().min(1).max(128),
   dailyTokens: z.int().min(0).optional(),
+  jsDomains: z
+    .array(z.string().regex(/^[a-z0-9-]+(\.[a-z0-9-]+)*(:\*)?$/, 'must be a host name in lower case, or one with ":*"'))
+    .optional(),
   ...callbackFields,
 })
 

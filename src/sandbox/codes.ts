@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { createHmac, randomBytes } from 'node:crypto'
 import { opaque, opaqueOpenid } from './opaque.js'
 
 /** A login code lives five minutes [LOGIN]. In ms. */
@@ -32,6 +32,8 @@ interface Code {
 export class Codes {
   readonly #now: () => number
   readonly #codes = new Map<string, Code>()
+  /** The present session_key of each user who has a code, by appID and openid. */
+  readonly #keys = new Map<string, string>()
 
   constructor(now: () => number) {
     this.#now = now
@@ -42,9 +44,17 @@ export class Codes {
     const session_key = randomBytes(16).toString('base64')
     const session = unionid === undefined ? { openid, session_key } : { openid, session_key, unionid }
     const code = opaque(24)
+    this.#keys.set(`${appID} ${openid}`, session_key)
     this.#codes.set(code, { appID, session, issuedAt: this.#now(), used: false })
     for (const oldest of [...this.#codes.keys()].slice(0, -kept)) this.#codes.delete(oldest)
+    for (const oldest of [...this.#keys.keys()].slice(0, -kept)) this.#keys.delete(oldest)
     return { code, session }
+  }
+
+  /** Whether the user's present session_key made this signature of an empty text [HMAC]. */
+  isSigned(appID: string, openid: string, signature: string): boolean {
+    const key = this.#keys.get(`${appID} ${openid}`)
+    return key !== undefined && createHmac('sha256', key).update('').digest('hex') === signature
   }
 
   /** Uses the code up. A code of another account, or one older than 300 s, is invalid. */

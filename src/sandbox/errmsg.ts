@@ -30,6 +30,8 @@ const errmsgs = {
   45011: 'api minute-quota reach limit, must slower, retry next minute',
   47001: 'data format error',
   48006: 'forbid to clear quota because of reaching the limit',
+  87008: 'invalid sig_method',
+  87009: 'invalid signature',
 } as const
 
 export type Errcode = keyof typeof errmsgs

@@ -15,6 +15,8 @@ interface Ticket {
 export class Tickets {
   readonly #now: () => number
   readonly #tickets = new Map<string, Ticket>()
+  /** Those that were followed by another in their last minutes. */
+  readonly #former = new Map<string, Ticket>()
 
   constructor(now: () => number) {
     this.#now = now
@@ -24,8 +26,16 @@ export class Tickets {
     const key = `${type} ${appID}`
     const kept = this.#tickets.get(key)
     const ticket = kept !== undefined && this.#left(kept) >= 300 ? kept : this.#fresh()
+    if (kept !== undefined && kept !== ticket) this.#former.set(key, kept)
     this.#tickets.set(key, ticket)
     return { ticket: ticket.ticket, expires_in: this.#left(ticket) }
+  }
+
+  /** The tickets with which something may be signed now. */
+  living(appID: string, type: TicketType): readonly string[] {
+    const key = `${type} ${appID}`
+    const known = [this.#tickets.get(key), this.#former.get(key)].filter((ticket) => ticket !== undefined)
+    return known.filter((ticket) => this.#left(ticket) > 0).map(({ ticket }) => ticket)
   }
 
   #left(ticket: Ticket): number {

@@ -22,6 +22,8 @@ const sameValueGap = 30_000
 const saveGap = 5_000
 /** [ATUSE] So long WeChat takes the old value beside the new one, in ms. */
 const changeOver = 300_000
+/** The store is looked into this often at most for one who only shows a value, in ms. */
+const peekGap = 1_000
 /** What must be left of the lock's lease when the fetch's time-out ends, in ms. */
 const leaseReserve = 500
 
@@ -54,6 +56,7 @@ export class Credential {
   /** By the monotonic clock: no refresh ahead before. */
   #askAgainAt = 0
   #asked = false
+  #peeked: { readonly at: number; readonly stored: Promise<Stored | undefined> } | undefined
   #stopped = false
   #cancelTick: (() => void) | undefined
 
@@ -144,10 +147,14 @@ export class Credential {
 
   /**
    * Whether WeChat takes this value, as far as is known without asking it: the present one, or the one before during the
-   * change-over.
+   * change-over. A wrong value changes nothing: whoever asks with one is nobody that the value is kept alive for.
    */
   async isLiving(value: string): Promise<boolean> {
-    await this.#load()
+    if (this.#current === undefined) {
+      const stored = await this.#peek()
+      if (stored === undefined || !sameSecret(value, stored.value)) return false
+      await this.#load()
+    }
     const current = this.#living()
     if (current !== undefined && sameSecret(value, current.value)) return true
     const previous = this.#previous
@@ -424,6 +431,15 @@ export class Credential {
       if (stored !== undefined && this.#current === undefined) this.#adopt(currentFromStore(stored, this.#clock))
       this.#schedule()
     })
+  }
+
+  /** What is stored, as it was at most a second ago: any stranger can ask. */
+  #peek(): Promise<Stored | undefined> {
+    const now = this.#clock.monotonic()
+    if (this.#peeked === undefined || now - this.#peeked.at >= peekGap) {
+      this.#peeked = { at: now, stored: this.#record.read().catch(() => undefined) }
+    }
+    return this.#peeked.stored
   }
 
   /** Takes a newer value that another process has stored. */

@@ -15,8 +15,9 @@ export class Secrets {
 
   /** Remembers secrets for good: an AppSecret, a Token, a client key. */
   keep(...values: readonly string[]): void {
+    const before = this.#kept.size
     for (const value of values) this.#kept.add(value)
-    this.#rebuild()
+    if (this.#kept.size > before) this.#rebuild()
   }
 
   /** Remembers a secret that will be replaced, such as an access_token; of each slot the latest four are remembered. */

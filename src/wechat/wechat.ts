@@ -1,5 +1,6 @@
 import { type Answer, Api, type ApiCall } from './api.js'
 import { storageOf } from './callback-storage.js'
+import { type CardToSign, type SignedCard, signCard } from './card.js'
 import { checkOptions } from './check-options.js'
 import { systemClock } from './clock.js'
 import { Credential } from './credential.js'
@@ -8,7 +9,9 @@ import type { CredentialSource } from './credential-options.js'
 import { customMessage } from './customer-service.js'
 import { isTokenDead } from './errors.js'
 import { Governor } from './governor.js'
+import { exchangeCode, isKeyReplaced, type Login } from './login.js'
 import type { AccessTokenRecord, AccountType, WechatOptions } from './options.js'
+import { type PageSignature, signPage } from './page-signature.js'
 import { type Push, PushReader, type RefusedPush } from './push.js'
 import { readRecord } from './record.js'
 import type { Reply } from './reply.js'
@@ -17,6 +20,7 @@ import { shielded } from './shielded.js'
 import { isSigned } from './signature.js'
 import { type TicketType, ticketEndpoint, ticketTypes } from './ticket-endpoint.js'
 import { limitsOf, stableTokenEndpoint, tokenEndpoint } from './token-endpoint.js'
+import { sessionSignature } from './user-data.js'
 import { withToken } from './with-token.js'
 
 /**
@@ -41,6 +45,7 @@ export class Wechat {
   readonly #api: Api
   readonly #tokens: readonly string[]
   readonly #pushes: PushReader
+  readonly #exchangeCode: (code: string) => Promise<Login>
   readonly #clock
   readonly #margin: number
 
@@ -64,6 +69,7 @@ export class Wechat {
       ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
       ...(options.onCall === undefined ? {} : { observe: shielded(options.onCall) }),
     })
+    this.#exchangeCode = (code) => exchangeCode(this.#api, { appID, appSecret }, code)
     const storage = storageOf(options)
     const tell = onEvent === undefined ? () => undefined : shielded(onEvent)
     const about = (credential: CredentialName) => (happened: CredentialHappening) => tell({ credential, ...happened })
@@ -123,6 +129,25 @@ export class Wechat {
   }
 
   /**
+   * What `wx.config` needs for the page with this URL, which is signed as it is given, up to its first `#`. Check first
+   * whose page it is: whoever has a signature can use the account in that page.
+   *
+   * @throws {CredentialUnavailable} as `fetchTicket` does.
+   */
+  async signUrl(url: string): Promise<PageSignature> {
+    return signPage(this.appID, await this.fetchTicket('jsapi'), url, this.#clock)
+  }
+
+  /**
+   * The signature of a card, for `cardExt` of `wx.addCard` or, with `use: 'chooseCard'`, as `cardSign` of `wx.chooseCard`.
+   *
+   * @throws {CredentialUnavailable} as `fetchTicket` does.
+   */
+  async signCard(card: CardToSign): Promise<SignedCard> {
+    return signCard(this.appID, await this.fetchTicket('wx_card'), card, this.#clock)
+  }
+
+  /**
    * Whether a query is signed by WeChat with this account's Token: the check of the handshake and of plain pushes [PUSH].
    * Values that are missing, repeated or not plain ASCII make it unsigned.
    */
@@ -148,6 +173,33 @@ export class Wechat {
     const json = customMessage(reply, openid)
     if (json === undefined) throw new TypeError(`"${reply.MsgType}" can only be a passive reply`)
     await this.call('/cgi-bin/message/custom/send', { json })
+  }
+
+  /**
+   * Who has logged in to the mini program: exchanges the code of `wx.login`, which works once, within 5 minutes. The
+   * `session_key` must never leave this program.
+   *
+   * @throws {ErrcodeError} 40029 for a wrong or old code, 40163 for a used one, 40226 for a user whom WeChat blocks.
+   * @throws {UpstreamError} when WeChat can't be reached, takes too long, or answers something else.
+   */
+  login(code: string): Promise<Login> {
+    return this.#exchangeCode(code)
+  }
+
+  /**
+   * Whether this session_key is still the user's: a later `wx.login` may have replaced it.
+   *
+   * @throws {WechatError} as `call` does.
+   */
+  async checkSessionKey(openid: string, sessionKey: string): Promise<boolean> {
+    const query = { openid, signature: sessionSignature(sessionKey, ''), sig_method: 'hmac_sha256' }
+    try {
+      await this.call('/wxa/checksession', { query })
+      return true
+    } catch (error) {
+      if (isKeyReplaced(error)) return false
+      throw error
+    }
   }
 
   /**

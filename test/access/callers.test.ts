@@ -23,7 +23,7 @@ const clients = {
   both: client(both, ['shop', 'blog'], 'gateway:/cgi-bin/*'),
   reader: client(reader, ['shop'], 'gateway:/cgi-bin/getcallbackip'),
   exact: client(exact, ['shop'], 'gateway:/cgi-bin/clear_quota'),
-  holder: client(holder, ['shop'], 'token'),
+  holder: client(holder, ['shop'], 'token', 'gateway:/cgi-bin/*'),
   nobody: client(nobody, [], 'gateway:/cgi-bin/*'),
 }
 
@@ -107,6 +107,22 @@ describe('a call of WeChat’s paths', () => {
     expect(await withToken(token)).toBe(0)
     expect(await withToken(token)).toBe(40001)
     expect(await withToken(await tokenOf(holder))).toBe(0)
+  })
+
+  it('with the real access_token needs a client that gets it and may do this', async () => {
+    const token = await tokenOf(holder)
+    expect(await withToken(token)).toBe(0)
+    await running.close()
+    const { holder: _revoked, ...others } = clients
+    running = await RunningHub.start({ clock, config: { clients: others } })
+    const real = await running.hub.accounts.find('shop')?.wechat.fetchAccessToken()
+    expect(await withToken(String(real))).toBe(48001)
+  })
+
+  it('with a made-up token is nobody that the account gets ready for', async () => {
+    expect((await running.request('/readyz')).status).toBe(200)
+    for (let n = 0; n < 3; n += 1) expect(await withToken(`made-up-${n}`)).toBe(40001)
+    expect((await running.request('/readyz')).status).toBe(200)
   })
 
   it('with the real access_token before goes on for the change-over, as at WeChat', async () => {

@@ -63,6 +63,17 @@ describe('a client', () => {
     expect(await stored()).toEqual([{ ...crm, keyHashes: [hashKey(third), hashKey(second)] }])
   })
 
+  it('loses its newest key, and goes on with the older one, if the rotation is undone', async () => {
+    const first = await editor.add(crm)
+    await editor.rotate('crm')
+    expect(await editor.undo('crm')).toBe(true)
+    expect(await stored()).toEqual([{ ...crm, keyHashes: [hashKey(first)] }])
+    expect(await editor.undo('crm')).toBe(false)
+    expect(await stored()).toEqual([{ ...crm, keyHashes: [hashKey(first)] }])
+    const third = await editor.rotate('crm')
+    expect(await stored()).toEqual([{ ...crm, keyHashes: [hashKey(third), hashKey(first)] }])
+  })
+
   it('is revoked, and no other', async () => {
     await editor.add(crm)
     await editor.add({ ...crm, name: 'bot' })
@@ -82,13 +93,16 @@ describe('a client', () => {
     expect(await stored()).toBeUndefined()
   })
 
-  it.each(['erp', '__proto__', 'constructor'])(
-    'may not be named %s, which the configuration has or could not',
-    async (name) => {
-      expect(await codeOf(editor.add({ ...crm, name }))).toBe('taken')
-      expect(await stored()).toBeUndefined()
-    },
-  )
+  it.each([
+    ['erp', 'taken'],
+    ['hub', 'reserved'],
+    ['__proto__', 'reserved'],
+    ['constructor', 'reserved'],
+    ['toString', 'reserved'],
+  ])('may not be named %s, which the configuration has or could not: %s', async (name, code) => {
+    expect(await codeOf(editor.add({ ...crm, name }))).toBe(code)
+    expect(await stored()).toBeUndefined()
+  })
 
   it('may not have the name of another stored one, whose key goes on to work', async () => {
     const key = await editor.add(crm)
@@ -100,6 +114,7 @@ describe('a client', () => {
     await editor.add(crm)
     expect(await codeOf(editor.rotate('bot'))).toBe('unknown')
     expect(await codeOf(editor.finish('bot'))).toBe('unknown')
+    expect(await codeOf(editor.undo('bot'))).toBe('unknown')
     expect(await codeOf(editor.revoke('bot'))).toBe('unknown')
     expect(await codeOf(editor.revoke('erp'))).toBe('unknown')
     expect(await stored()).toHaveLength(1)

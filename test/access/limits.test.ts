@@ -88,20 +88,50 @@ describe('the limit of an address', () => {
   })
 })
 
+describe('the limit of pages', () => {
+  it('counts an address, a /64 of IPv6 as one, apart from clients and strangers', async () => {
+    const limits = new Limits({ clientPerMinute: 1, refusedPerMinute: 1, pagesPerMinute: 2 })
+    const page = (address: string) => () => limits.page(address)
+    expect(await refusalsOf(3, page('2001:db8::1'))).toEqual([undefined, undefined, 429])
+    expect(await refusalsOf(1, page('2001:db8::ffff:2'))).toEqual([429])
+    expect(await refusalsOf(1, page('2001:db8:0:1::1'))).toEqual([undefined])
+    expect(await refusalsOf(2, page('::ffff:192.0.2.1'))).toEqual([undefined, undefined])
+    expect(await refusalsOf(1, page('192.0.2.1'))).toEqual([429])
+    expect(await refusalsOf(2, () => limits.stranger('192.0.2.1'))).toEqual([undefined, 429])
+    expect(limits.page('192.0.2.1')).toMatchObject({ status: 429, retryAfter: 60 })
+    vi.advanceTimersByTime(60_000)
+    expect(await refusalsOf(3, page('192.0.2.1'))).toEqual([undefined, undefined, 429])
+  })
+
+  it('forgets the address that was seen first when there are too many', async () => {
+    const limits = new Limits({ clientPerMinute: 0, refusedPerMinute: 0, pagesPerMinute: 1 })
+    const address = (n: number) => `10.${n >> 16}.${(n >> 8) & 255}.${n & 255}`
+    for (let n = 0; n < 10_000; n += 1) limits.page(address(n))
+    await Promise.resolve()
+    expect(limits.page(address(0))?.status).toBe(429)
+    limits.page(address(10_000))
+    await Promise.resolve()
+    expect(limits.page(address(1))?.status).toBe(429)
+    expect(limits.page(address(0))).toBeUndefined()
+  })
+})
+
 it('is no limit where it is 0', async () => {
   const limits = new Limits({ clientPerMinute: 0, refusedPerMinute: 0 })
   for (let i = 0; i < 10_000; i += 1) {
     expect(await limits.client('crm')).toBeUndefined()
     expect(await limits.stranger('192.0.2.1')).toBeUndefined()
+    expect(limits.page('192.0.2.1')).toBeUndefined()
   }
 })
 
 it('tells of each refusal, by its limit', async () => {
   const told: string[] = []
-  const limits = new Limits({ clientPerMinute: 1, refusedPerMinute: 2 }, (limit) => told.push(limit))
+  const limits = new Limits({ clientPerMinute: 1, refusedPerMinute: 2, pagesPerMinute: 3 }, (limit) => told.push(limit))
   await refusalsOf(3, () => limits.client('crm'))
   await refusalsOf(3, () => limits.stranger('192.0.2.1'))
-  expect(told).toEqual(['client', 'client', 'address'])
+  await refusalsOf(4, () => limits.page('192.0.2.1'))
+  expect(told).toEqual(['client', 'client', 'address', 'page'])
 })
 
 function bound(limits: Limits) {

@@ -87,6 +87,7 @@ it.each<[string, string]>([
     expect(error).toBeInstanceOf(StoredClientsError)
     expect(String(error)).toContain(file)
     expect(String(error)).toMatch(/restore it from a backup, or delete it/)
+    expect(String(error)).toMatch(/only if neither WECHAT_HUB_KEY nor a client is configured/)
     if (content.length > 2) expect(String(error)).not.toMatch(/root-of-all|beef|aaa/)
   }
   expect(readFileSync(file, 'utf8')).toBe(content)

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { cp, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
@@ -61,6 +61,16 @@ it('brings its command along', async () => {
     cwd: app.folder,
   })
   expect(stdout).toMatch(/^whk_\w{49}\n$/)
+})
+
+it('brings along the pages that its README points to', async () => {
+  const installed = join(app.folder, 'node_modules/wechat-hub')
+  for (const readme of ['README.md', 'README.zh-CN.md']) {
+    const text = await readFile(join(installed, readme), 'utf8')
+    const linked = [...text.matchAll(/\]\((docs\/[^)#]+)/g)].map(([, page]) => page ?? '')
+    for (const page of linked) expect(await readFile(join(installed, page), 'utf8')).toContain('#')
+  }
+  expect(await readdir(join(installed, 'docs', 'sdk'))).toContain('README.md')
 })
 
 it('can be imported there', async () => {

@@ -21,6 +21,8 @@ export async function build(): Promise<Build> {
   for (const name of ['package.json', 'config/default.json', 'config/custom-environment-variables.json']) {
     cpSync(join(repository, name), join(folder, name))
   }
+  // What the compiler passes by: scripts and pages for browsers.
+  cpSync(join(repository, 'src'), join(folder, 'src'), { recursive: true, filter: (name) => !name.endsWith('.ts') })
   symlinkSync(join(repository, 'node_modules'), join(folder, 'node_modules'))
   await within(60_000, 'the build', compile(folder))
   return {

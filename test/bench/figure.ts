@@ -1,6 +1,6 @@
 import { type Spread, spread } from './statistics.js'
 
-export type Unit = 'µs/request' | 'µs/push' | 'calls/s' | 'pushes/s' | 'MB/s' | 'ms' | 'MB'
+export type Unit = 'µs/request' | 'µs/push' | 'calls/s' | 'pushes/s' | 'MB/s' | 'ms' | 'MB' | 'B/session'
 
 export interface Target {
   readonly of: 'measured' | 'ratio'

@@ -28,6 +28,19 @@ export function hubOfAccount(
   return { file: app, path: '/healthz', env: { ...account, ...callback, NODE_CONFIG_DIR: configFolder } }
 }
 
+/** The hub with a mini program, on a data folder of before. */
+export function hubWithSessions(
+  { app }: Build,
+  options: { key: string; apiDomain: string; dataDir: string },
+): ServerProgram {
+  const { key, apiDomain, dataDir } = options
+  const client = { keyHash: hashKey(key), accounts: ['default'], scopes: ['session', 'token'] }
+  const settings = { accounts: { default: { type: 'miniprogram' } }, clients: { shop: client }, dataDir }
+  const configFolder = configured({ ...settings, limits: { clientPerMinute: 1_000_000 } })
+  const env = { ...account, WECHAT_TOKEN: token, WECHAT_API_DOMAIN: apiDomain, NODE_CONFIG_DIR: configFolder }
+  return { file: app, path: '/healthz', env }
+}
+
 /** The hub with an account in safe mode, whose pushes this back end answers. */
 export function hubWithRoutes(
   { app }: Build,
@@ -37,6 +50,16 @@ export function hubWithRoutes(
   const routes = observed ? [route, { ...route, observe: true }] : [route]
   const configFolder = configured({ accounts: { default: { appID, appSecret, token, encodingAESKey, routes } } })
   return { file: app, path: '/healthz', env: { NODE_CONFIG_DIR: configFolder } }
+}
+
+/** The hub with an account whose pages are on these domains. */
+export function hubWithPages(
+  { app }: Build,
+  { apiDomain, jsDomains }: { apiDomain: string; jsDomains: readonly string[] },
+): ServerProgram {
+  const limits = { pagesPerMinute: 1_000_000 }
+  const configFolder = configured({ accounts: { default: { appID, appSecret, token, jsDomains } }, limits })
+  return { file: app, path: '/healthz', env: { WECHAT_API_DOMAIN: apiDomain, NODE_CONFIG_DIR: configFolder } }
 }
 
 export function backEnd(build: Build, format: 'xml' | 'json'): ServerProgram {

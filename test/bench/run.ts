@@ -9,9 +9,11 @@ import { httpCost } from './http-cost.js'
 import { idleMemory } from './idle-memory.js'
 import { inProcess } from './in-process.js'
 import { machine } from './machine.js'
+import { pageSignature } from './page-signature.js'
 import { pushInProcess } from './push-in-process.js'
 import { pushOverHttp } from './push-over-http.js'
 import { routedPush } from './routed-push.js'
+import { sessions } from './sessions.js'
 import { start } from './start.js'
 import { table } from './table.js'
 import { removeTemporaryFolders } from './temporary.js'
@@ -23,6 +25,7 @@ const longestRun = 600_000
 const measurements: Readonly<Record<string, (build: Build) => Promise<Figure | Figure[]>>> = {
   'access-token over HTTP': httpCost,
   'token over HTTP, as SDKs fetch it': compatibleToken,
+  'page signatures': pageSignature,
   'calls through the gateway': gateway,
   'fetchAccessToken in process': inProcess,
   start,
@@ -30,6 +33,7 @@ const measurements: Readonly<Record<string, (build: Build) => Promise<Figure | F
   'pushes over HTTP': pushOverHttp,
   'pushes in process': pushInProcess,
   'routed pushes': routedPush,
+  sessions,
 }
 
 async function main(): Promise<void> {

@@ -3,7 +3,7 @@ import { MovableClock } from '../support/movable-clock.js'
 import { blog, RunningHub, shop } from '../support/running-hub.js'
 import { clientWith, fieldsOf, quiet, SdkRequests, whileTimePasses } from './sdk-requests.js'
 
-const crm = clientWith('token')
+const crm = clientWith('token', 'ticket')
 const bot = clientWith('gateway:/cgi-bin/*')
 const page = clientWith('ticket')
 const probe = clientWith('metrics')

@@ -1,5 +1,5 @@
 import { chmod, chown, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { hashKey, isWellFormed } from '../../src/access/key.js'
@@ -56,7 +56,7 @@ describe('client add', () => {
     expect(stderr).not.toContain(key.slice(4, 20))
     expect(stderr).toContain('shown only now')
     expect(stderr).toContain('http://localhost:3000 in the place of https://api.weixin.qq.com')
-    expect(stderr).toContain('wx5a4db0c5a4db0c50')
+    expect(stderr).toMatch(/appID +the AppID of your account \(in the sandbox: wx5a4db0c5a4db0c50\)$/m)
     expect(await stored()).toEqual([
       { name: 'crm', keyHashes: [hashKey(key)], accounts: ['default'], scopes: ['token', 'ticket'] },
     ])
@@ -84,7 +84,9 @@ describe('client add', () => {
       cli('client', 'add', name, '--account', ...account, '--scope', ...scope)
     expectRefused(await add('a b', ['shop'], ['token']), /1 to 64 letters, digits, "_", "\." and "-"/)
     expectRefused(await add('erp', ['shop'], ['token']), /"erp" is the name of a client of the hub's configuration/)
-    expectRefused(await add('hub', ['shop'], ['token']), /"hub" is the name of/)
+    for (const name of ['hub', 'constructor', 'toString', '__proto__']) {
+      expectRefused(await add(name, ['shop'], ['token']), new RegExp(`"${name}" is reserved`))
+    }
     expectRefused(await add('crm', ['blog', 'shop'], ['token']), /no account "blog" \(known: shop\).*quotes/)
     expectRefused(await add('crm', ['*', 'shop'], ['token']), /give it alone/)
     expectRefused(await add('crm', ['shop'], ['token', 'root']), /"root" is no scope; there are token, ticket/)
@@ -114,10 +116,27 @@ describe('client rotate', () => {
     expect(rotated.stderr).toContain('wechat-hub client rotate crm --finish')
     expect(rotated.stderr).not.toContain(second)
     expect((await stored())[0]?.keyHashes).toEqual([hashKey(second), hashKey(first)])
-    expectRefused(await cli('client', 'rotate', 'crm'), /has two keys already.*--finish/)
+    expect(rotated.stderr).toContain(join(folder, 'data', 'clients.json'))
+    expectRefused(
+      await cli('client', 'rotate', 'crm'),
+      /has two keys already.*--finish" ends the older.*if the newer one was lost.*--undo" ends that/,
+    )
     expect(await cli('client', 'rotate', 'crm', '--finish')).toMatchObject({ code: 0, stdout: '' })
     expect((await stored())[0]?.keyHashes).toEqual([hashKey(second)])
     expect((await cli('client', 'rotate', 'crm', '--finish')).stderr).toContain('has only one key')
+  })
+
+  it('ends the newer key if it was lost, so that the older one works on and a new one can be had', async () => {
+    const first = (await addCrm()).stdout.trim()
+    await cli('client', 'rotate', 'crm')
+    expectRefused(await cli('client', 'rotate', 'crm', '--finish', '--undo'), /cannot be used with/)
+    const undone = await cli('client', 'rotate', 'crm', '--undo')
+    expect(undone).toMatchObject({ code: 0, stdout: '', stderr: expect.stringContaining('The newer key') })
+    expect(undone.stderr).toContain(join(folder, 'data', 'clients.json'))
+    expect((await stored())[0]?.keyHashes).toEqual([hashKey(first)])
+    expect((await cli('client', 'rotate', 'crm', '--undo')).stderr).toContain('has only one key')
+    const third = (await cli('client', 'rotate', 'crm')).stdout.trim()
+    expect((await stored())[0]?.keyHashes).toEqual([hashKey(third), hashKey(first)])
   })
 })
 
@@ -127,7 +146,43 @@ describe('client revoke', () => {
     const { code, stderr } = await cli('client', 'revoke', 'crm')
     expect(code).toBe(0)
     expect(stderr).toMatch(/"crm" is removed[\s\S]*No client is left/)
+    expect(stderr).toContain(join(folder, 'data', 'clients.json'))
     expect(await stored()).toEqual([])
+  })
+})
+
+describe('the audit log', () => {
+  async function audited(): Promise<Record<string, unknown>[]> {
+    const audit = join(folder, 'data', 'audit')
+    const texts = await Promise.all((await readdir(audit)).sort().map((name) => readFile(join(audit, name), 'utf8')))
+    return texts.flatMap((text) => text.split('\n').filter((line) => line !== '')).map((line) => JSON.parse(line))
+  }
+
+  it('tells who changed which client, without a running hub', async () => {
+    await addCrm()
+    for (const option of [[], ['--undo'], ['--undo'], [], ['--finish']]) await cli('client', 'rotate', 'crm', ...option)
+    await cli('client', 'revoke', 'crm')
+    await cli('client', 'revoke', 'crm')
+    const by = {
+      action: 'client',
+      client: 'crm',
+      result: 'written',
+      detail: `by ${userInfo().username} on the command line`,
+    }
+    expect(await audited()).toEqual(
+      ['added', 'rotated', 'undone', 'rotated', 'finished', 'revoked'].map((what) => {
+        return { time: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/), what, ...by }
+      }),
+    )
+  })
+
+  it('is told of on stderr if it cannot be written, and the command does its work', async () => {
+    await mkdir(join(folder, 'data'), { mode: 0o700 })
+    await writeFile(join(folder, 'data', 'audit'), 'a file in the place of the folder')
+    const { code, stdout, stderr } = await addCrm()
+    expect(code).toBe(0)
+    expect(await stored()).toMatchObject([{ name: 'crm', keyHashes: [hashKey(stdout.trim())] }])
+    expect(stderr).toMatch(/is not in the audit log \(EEXIST\): .*audit/)
   })
 })
 
@@ -206,6 +261,9 @@ it('makes files that the hub can read, also when root runs it for a hub of anoth
   }
   expect((await addCrm()).stderr).toContain('shown only now')
   const owner = await stat(join(folder, 'data'))
+  const [month = ''] = await readdir(join(folder, 'data', 'audit'))
+  // Whoever ran it, and not the owner of the folder.
+  expect(await readFile(join(folder, 'data', 'audit', month), 'utf8')).toContain(`by ${userInfo().username} on`)
   for (const name of await readdir(join(folder, 'data'), { recursive: true })) {
     const found = await stat(join(folder, 'data', name))
     expect([name, found.uid, found.gid, found.mode & 0o077]).toEqual([name, owner.uid, owner.gid, 0])

@@ -111,7 +111,10 @@ describe('where all is right', () => {
       result: 'warning',
       what: expect.stringContaining('no hub has run'),
     })
-    expect(examined.of('clients')?.result).toBe('warning')
+    expect(examined.of('clients')).toMatchObject({
+      result: 'warning',
+      remedy: expect.stringContaining('The first start of a hub makes one'),
+    })
     expect(examined.of('token')).toMatchObject({ result: 'unknown', what: expect.stringContaining('none is stored') })
     expect(() => chmodSync(folder.dataDir, 0o700)).toThrow('ENOENT')
   })
@@ -255,6 +258,15 @@ describe('of the data folder', () => {
     writeFileSync(folder.dataDir, 'a file')
     const examined = await examine()
     expect(examined.of('data folder')).toMatchObject({ result: 'wrong', what: expect.stringContaining('ENOTDIR') })
+  })
+
+  it('says how to get a client again after the last one was revoked: no start of a hub makes it', async () => {
+    const editor = new ClientEditor(folder)
+    await editor.add({ name: 'crm', accounts: ['*'], scopes: ['token'] })
+    await editor.revoke('crm')
+    const clients = (await examine()).of('clients')
+    expect(clients).toMatchObject({ result: 'warning', remedy: expect.stringContaining('wechat-hub client add') })
+    expect(clients?.remedy).not.toContain('The first start of a hub makes one')
   })
 
   it('finds a file of clients that is damaged', async () => {

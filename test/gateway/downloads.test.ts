@@ -140,20 +140,21 @@ it('WeChat sends no faster than the caller reads', async () => {
   response.destroy()
 })
 
-describe('WeChat that says nothing', () => {
+describe('whoever says or takes nothing', () => {
   let gateway: Gateway
   let server: Listening
   let url: string
   let outcomes: GatewayOutcome[]
 
-  beforeEach(async () => {
+  const start = async (times: { patience?: number; callerPatience?: number }) => {
     const account = scene.running.hub.accounts.find('shop')
     if (account === undefined) throw new Error('there is no account')
     outcomes = []
     gateway = new Gateway({
       apiDomain: scene.wechat.apiDomain,
       emulated: new Set(),
-      patience: 200,
+      ...times,
+      refuse: async (_ctx, refusal) => refusal,
       admit: async () => ({ account, holdsToken: false }),
       observe: ({ outcome }) => outcomes.push(outcome),
     })
@@ -165,14 +166,15 @@ describe('WeChat that says nothing', () => {
     app.use(gateway.middleware)
     server = await listen(app.callback(), { port: 0, host: '127.0.0.1' })
     url = `http://127.0.0.1:${server.port}${path}`
-  })
+  }
 
   afterEach(async () => {
     await server.drain()
     await gateway.close()
   })
 
-  it('counts as unreachable when the patience ends', async () => {
+  it('counts as unreachable, as WeChat does, when the patience ends', async () => {
+    await start({ patience: 200 })
     scene.wechat.answer = () => undefined
     for (const asking of [{}, { method: 'HEAD' }, { body: Buffer.from('{}') }, { body: file }]) {
       const { status, body } = await ask(url, asking)
@@ -183,13 +185,26 @@ describe('WeChat that says nothing', () => {
     expect(scene.wechat.calls).toHaveLength(4)
   })
 
-  it('in the middle of its answer has broken it off', async () => {
+  it('in the middle of an answer of its own has broken it off', async () => {
+    await start({ patience: 200 })
     scene.wechat.answer = (_request, response) => response.writeHead(200, { 'content-type': 'a/b' }).write('half')
     await expect(ask(url)).rejects.toThrow(/aborted|ECONNRESET/)
     expect(outcomes).toEqual(['broken-off'])
   })
 
+  it('is given up, as a caller that reads nothing, and holds no connection any more', async () => {
+    await start({ callerPatience: 200 })
+    scene.wechat.answer = (_request, response) => response.writeHead(200, { 'content-type': 'a/b' }).end(big)
+    const response = await begin(url)
+    response.pause()
+    await until(() => outcomes.length > 0)
+    expect(outcomes).toEqual(['aborted'])
+    await expect(readAll(response)).rejects.toThrow(/aborted|ECONNRESET/)
+    await until(() => scene.wechat.sockets.size <= 1)
+  })
+
   it('is not what a caller is that reads slowly', async () => {
+    await start({ patience: 200 })
     scene.wechat.answer = (_request, response) => response.writeHead(200, { 'content-type': 'a/b' }).end(big)
     const response = await begin(url)
     scene.wechat.answer = () => undefined

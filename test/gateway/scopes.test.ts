@@ -33,9 +33,15 @@ const guarded = new Set(['/sns/userinfo', '/cgi-bin/clear_quota', '/cgi-bin/open
 const getticket = '/cgi-bin/ticket/getticket'
 const tokenPaths = ['/cgi-bin/token', '/cgi-bin/stable_token'] as const
 
-const clients = Object.fromEntries(scopes.map((scope) => [scope.replaceAll(/\W+/g, '-'), testClient(['shop'], scope)]))
+/** Who gets WeChat's own token, and may call WeChat through the gateway. */
+const holder = testClient(['shop', 'blog'], 'token', 'ticket', 'gateway:/cgi-bin/*')
+const clients = {
+  ...Object.fromEntries(scopes.map((scope) => [scope.replaceAll(/\W+/g, '-'), testClient(['shop'], scope)])),
+  holder,
+}
 const test = gatewayTest(clients)
-const clientWith = (scope: Scope) => clients[scope.replaceAll(/\W+/g, '-')] ?? testClient([])
+const byName: Readonly<Record<string, typeof holder>> = clients
+const clientWith = (scope: Scope) => byName[scope.replaceAll(/\W+/g, '-')] ?? testClient([])
 
 /** What the scope should open, said anew. */
 function opens(scope: Scope, path: string): boolean {
@@ -46,8 +52,8 @@ function opens(scope: Scope, path: string): boolean {
   return scope === 'admin' || scope === 'gateway:/*' || scope === 'gateway:/cgi-bin/*'
 }
 
-const getsRealToken = (scope: Scope) => scope === 'token' || scope === 'admin'
-const getsHubToken = (scope: Scope) => scope === 'ticket' || scope.startsWith('gateway:')
+const getsRealToken = (scope: Scope) => scope === 'token'
+const getsHubToken = (scope: Scope) => scope === 'ticket' || scope === 'admin' || scope.startsWith('gateway:')
 
 afterEach<{ scene: GatewayScene }>(({ scene }) => {
   scene.arrived()
@@ -88,7 +94,11 @@ describe('a key with the scope', () => {
       await call(own, `Authorization: Basic ${client.key}`),
       await call(queryOf(path, { access_token: client.key })),
       await call(queryOf(path, { secret: client.key, appid: shop.appID })),
-    ]).toEqual([right, right, 40013, 40013, right, 40001, 40001, 40001, 40001, 40001, 40001, 41001])
+      // It must not go on to WeChat.
+    ]).toEqual([
+      ...[right, right, 40013, 40013, right, 40001, 40001, 40001, 40001, 40001, 40001],
+      path === getticket ? 41001 : 40066,
+    ])
   })
 })
 
@@ -100,7 +110,7 @@ describe('a token that the hub gave to a client with the scope', () => {
     }
     const token = await scene.tokenFor(clientWith(scope))
     expect(token === scene.upstream.tokenOf(shop.appID)).toBe(getsRealToken(scope))
-    // With WeChat's own token all is open that is open at WeChat, but for what it is guarded from here.
+    // WeChat's own token opens what a client does that gets it: here that is `holder`.
     const right = (getsRealToken(scope) ? !guarded.has(path) : opens(scope, path)) ? 'taken' : 48001
     const call = async (target: string, ...lines: string[]) => outcome(scene, await scene.call(target, lines))
     const own = queryOf(path, { access_token: token })
@@ -138,7 +148,7 @@ describe('whoever shows', () => {
     scene: bystander,
   }) => {
     const clock = new MovableClock()
-    const scene = await GatewayScene.start({}, clock)
+    const scene = await GatewayScene.start({ holder }, clock)
     const credential = scene.running.hub.accounts.find('shop')?.wechat.accessToken
     const made = ['first', 'second', 'third'].map((name) => `${name}-${'x'.repeat(60)}`)
     for (const token of made) {
@@ -158,6 +168,17 @@ describe('whoever shows', () => {
     expect(await outcomes(getticket)).toEqual([40001, 'taken', 'taken'])
     await clock.advance(2_000)
     for (const path of ['/cgi-bin/message/x', getticket]) expect(await outcomes(path)).toEqual([40001, 40001, 'taken'])
+    await scene.close()
+    expect(bystander.arrived()).toEqual([])
+  })
+
+  test('WeChat’s own token opens nothing where no client gets it that may do this', async ({ scene: bystander }) => {
+    const token = testClient(['shop'], 'token')
+    const scene = await GatewayScene.start({ token, admin: testClient(['*'], 'admin', 'gateway:/*') })
+    const access_token = (await scene.running.hub.accounts.find('shop')?.wechat.accessToken.value()) ?? ''
+    for (const path of [...forwarded, getticket]) {
+      expect(outcome(scene, await scene.call(queryOf(path, { access_token })))).toBe(48001)
+    }
     await scene.close()
     expect(bystander.arrived()).toEqual([])
   })

@@ -101,7 +101,14 @@ async function flowsOfTheHub(): Promise<void> {
     { ...route, format: 'json' as const, secret: routeSecret },
     { ...route, observe: true, format: 'json' as const, secret: routeSecret, to: `${to}&observe` },
   ]
-  const account = { type: 'official', endpoint: 'token', mode: 'safe', dailyTokens: 2000, routes: [] } as const
+  const account = {
+    type: 'official',
+    endpoint: 'token',
+    mode: 'safe',
+    dailyTokens: 2000,
+    jsDomains: [],
+    routes: [],
+  } as const
   const config = {
     log: { level: 'trace' as const },
     accounts: {

@@ -99,5 +99,6 @@ const defaults = {
   encodingAESKey: [],
   mode: 'plain',
   dailyTokens: 2000,
+  jsDomains: [],
   routes: [],
 } as const

@@ -39,7 +39,7 @@ describe('the table of routes', () => {
 
   it('has no route for anyone but those that give nothing away', () => {
     const open = running.hub.routes.filter(({ who }) => who === 'anyone').map(({ path }) => path)
-    expect(open).toEqual(['/healthz', '/readyz'])
+    expect(open.sort()).toEqual(['/healthz', '/readyz', '/v1/jssdk.js'])
   })
 
   it('lets exactly the declared scope and admin through, for the client’s own account', async () => {
@@ -56,6 +56,19 @@ describe('the table of routes', () => {
         method,
         path,
         401,
+      ])
+    }
+  })
+
+  it('lets visitors only to sessions, and only those of mini programs', async () => {
+    const visited = running.hub.routes.filter(({ who }) => who === 'visitor')
+    expect(visited.length).toBeGreaterThan(4)
+    expect(visited.filter(({ path }) => !path.startsWith('/v1/:account/sessions'))).toEqual([])
+    for (const { method, path } of visited) {
+      expect([method, path, await statusOf(method, path.replace(':account', 'shop'), 'admin')]).toEqual([
+        method,
+        path,
+        404,
       ])
     }
   })

@@ -8,7 +8,7 @@ describe('co-wechat-api', () => {
   sharesTheRealToken(createCoWechatApi)
 
   describe.each(endpoints)('with the real access_token, the account on %s', (endpoint) => {
-    const stage = stageFor(createCoWechatApi, { endpoint, scopes: ['token'] })
+    const stage = stageFor(createCoWechatApi, { endpoint, scopes: ['token', 'ticket', 'gateway:/cgi-bin/*'] })
 
     it('loses no call to a theft in mid-traffic, and repeats none of them more than once', async () => {
       const { sdk, steal, fetches } = stage()
@@ -37,7 +37,7 @@ describe('co-wechat-api', () => {
   })
 
   describe('whose hub has an AppSecret that WeChat refuses with 40001', () => {
-    const stage = stageFor(createCoWechatApi, { endpoint: 'token', scopes: ['token'] })
+    const stage = stageFor(createCoWechatApi, { endpoint: 'token', scopes: ['token', 'ticket', 'gateway:/cgi-bin/*'] })
 
     // At 40001 it fetches a token, whatever it has asked for: without end if the answer to that is 40001 too.
     it('is told so, and gives up', async () => {

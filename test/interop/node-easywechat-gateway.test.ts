@@ -8,7 +8,7 @@ describe('node-easywechat', () => {
 
   // It repeats no call by itself, and keeps a token for as long as it was told.
   describe.each(endpoints)('with the real access_token, the account on %s', (endpoint) => {
-    const stage = stageFor(createEasyWechat, { endpoint, scopes: ['token'] })
+    const stage = stageFor(createEasyWechat, { endpoint, scopes: ['token', 'ticket', 'gateway:/cgi-bin/*'] })
 
     it('fails from the second call after a theft on, until it fetches anew', async () => {
       const { sdk, steal, fetches, running } = stage()

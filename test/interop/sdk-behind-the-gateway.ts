@@ -133,7 +133,7 @@ export function livesOnHubTokens(create: CreateSdk, fetch: string): void {
 /** What holds for any SDK that gets the real access_token and calls through the gateway. */
 export function sharesTheRealToken(create: CreateSdk): void {
   describe.each(endpoints)('with the real access_token, the account on %s', (endpoint) => {
-    const stage = stageFor(create, { endpoint, scopes: ['token'] })
+    const stage = stageFor(create, { endpoint, scopes: ['token', 'ticket', 'gateway:/cgi-bin/*'] })
 
     it('calls 50 times at once on a cold hub, which fetches one access_token and doubts it not', async () => {
       const { sdk, running, fetches } = stage()

@@ -22,7 +22,7 @@ export const aesKey = 'abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG'
 export interface RunningHubOptions {
   readonly clock?: Clock
   /** Laid over the configuration. */
-  readonly config?: Partial<Config>
+  readonly config?: Partial<Omit<Config, 'limits'>> & { readonly limits?: Partial<Config['limits']> }
   /** Laid over the settings of the account `shop`; the sandbox sends its pushes as they say. */
   readonly shop?: Partial<AccountConfig>
   /** The folder for the hub's data. Default: a new one, removed at the end. */
@@ -89,6 +89,7 @@ export class RunningHub {
         blog: { ...accountOf(base), ...blog, token: [blog.token] },
       },
       ...options.config,
+      limits: { ...base.limits, ...options.config?.limits },
     }
     const logLines: string[] = []
     const hub = await createHub(config, {

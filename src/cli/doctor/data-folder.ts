@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { type Dirent, statSync } from 'node:fs'
 import { readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { StoredClientsError } from '../../access/stored-clients.js'
+import { clientsFile, StoredClientsError } from '../../access/stored-clients.js'
 import type { Config } from '../../config.js'
 import { knownClients } from '../known-clients.js'
 import { counted, type Finding } from './finding.js'
@@ -71,7 +71,11 @@ async function clientsOf(config: Config): Promise<Finding> {
     const keys = clients.flatMap(({ keyHashes }) => keyHashes).length
     if (clients.length > 0)
       return { check, result: 'ok', what: `${counted(clients.length, 'client')}, ${counted(keys, 'key')}` }
-    const remedy = 'The first start of a hub makes one; "wechat-hub client add" too.'
+    const file = clientsFile(config.dataDir)
+    const remedy =
+      statSync(file, { throwIfNoEntry: false }) === undefined
+        ? 'The first start of a hub makes one; "wechat-hub client add" too.'
+        : `"wechat-hub client add" makes one. A start of the hub makes none while there is a ${file}.`
     return { check, result: 'warning', what: 'none: nobody can use the hub', remedy }
   } catch (error) {
     if (!(error instanceof StoredClientsError)) throw error

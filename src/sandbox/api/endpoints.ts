@@ -1,6 +1,8 @@
+import { checkSession } from './check-session.js'
 import { clearQuota } from './clear-quota.js'
 import { customSend } from './custom-send.js'
 import type { Endpoint } from './endpoint.js'
+import { getPhoneNumber } from './get-phone-number.js'
 import { getticket } from './getticket.js'
 import { getApiDomainIp, getcallbackip } from './ip-list.js'
 import { jscode2session } from './jscode2session.js'
@@ -18,6 +20,8 @@ export const endpoints: readonly Endpoint[] = [
   getcallbackip,
   getApiDomainIp,
   jscode2session,
+  checkSession,
+  getPhoneNumber,
   userInfo,
   customSend,
   mediaUpload,

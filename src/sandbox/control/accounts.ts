@@ -6,6 +6,6 @@ export const addAccount: Control = {
   method: 'POST',
   path: '/sandbox/accounts',
   about:
-    '{"appID", "appSecret", "dailyTokens"?, "token"?, "encodingAESKey"?, "mode"?, "callbackUrl"?, "format"?}: adds or changes an account',
+    '{"appID", "appSecret", "dailyTokens"?, "jsDomains"?, "token"?, "encodingAESKey"?, "mode"?, "callbackUrl"?, "format"?}: adds or changes an account',
   run: ({ body }, { accounts }) => ({ appID: accounts.add(checked(accountSchema, body)) }),
 }

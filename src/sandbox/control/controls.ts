@@ -1,3 +1,6 @@
+import { jweixin } from '../jssdk/jweixin.js'
+import { page } from '../jssdk/page.js'
+import { verifyConfig } from '../jssdk/verify-config.js'
 import { addAccount } from './accounts.js'
 import { advanceClock, readClock } from './clock.js'
 import { createCode } from './codes.js'
@@ -23,4 +26,7 @@ export const controls: readonly Control[] = [
   listMessages,
   push,
   handshake,
+  page,
+  jweixin,
+  verifyConfig,
 ]

@@ -4,7 +4,7 @@ import { BodyRefused, readBody } from '../body.js'
 import { Refusal } from '../refusal.js'
 import type { World } from '../world.js'
 import { about } from './about.js'
-import type { Control, ControlRequest } from './control.js'
+import { type Control, type ControlRequest, Shown } from './control.js'
 import { controls } from './controls.js'
 
 /** `/` and everything under `/sandbox`; all other paths are the API's. */
@@ -25,11 +25,20 @@ export function controlRoutes(world: World): ReturnType<Router['routes']> {
 
 async function run(ctx: Context, control: Control, world: World): Promise<void> {
   try {
-    ctx.body = await control.run(await requestOf(ctx), world)
+    give(ctx, await control.run(await requestOf(ctx), world))
   } catch (error) {
     if (!(error instanceof Refusal || error instanceof BodyRefused)) throw error
     refuse(ctx, 400, error.message)
   }
+}
+
+function give(ctx: Context, answer: object): void {
+  if (!(answer instanceof Shown)) {
+    ctx.body = answer
+    return
+  }
+  ctx.set({ 'content-type': answer.contentType, ...answer.headers })
+  ctx.body = answer.text
 }
 
 async function requestOf(ctx: Context): Promise<ControlRequest> {

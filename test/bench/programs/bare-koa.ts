@@ -7,6 +7,9 @@ const router = new Router()
 router.get('/v1/:account/access-token', (ctx) => {
   ctx.body = answer
 })
+router.get('/v1/:account/jssdk', (ctx) => {
+  ctx.body = answer
+})
 router.get('/cgi-bin/token', (ctx) => {
   ctx.body = answer
 })

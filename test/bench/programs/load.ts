@@ -9,6 +9,8 @@ export interface Load {
   readonly method?: 'GET' | 'POST'
   readonly headers?: Record<string, string>
   readonly body?: string
+  /** Headers in addition, which the requests take in turns. */
+  readonly turns?: readonly Record<string, string>[]
   readonly requests: number
   readonly connections: number
 }
@@ -20,15 +22,15 @@ process.on('message', (load: Load) => void run(load).then((answered) => process.
 process.on('disconnect', () => process.exit())
 
 /** Each connection sends its next request when it has its answer. */
-async function run({ requests, connections, ...load }: Load): Promise<Loaded> {
-  const request = requestOf(load)
+async function run({ requests, connections, turns = [{}], ...load }: Load): Promise<Loaded> {
+  const all = turns.map((more) => requestOf({ ...load, headers: { ...load.headers, ...more } }))
   const rest = stayAwake()
   let left = requests
   let answered = 0
   const sendAll = async () => {
     const connection = await Connection.open(load.port)
     while (left-- > 0) {
-      const { status } = await connection.send(request)
+      const { status } = await connection.send(all[left % all.length] ?? Buffer.alloc(0))
       if (status >= 200 && status < 300) answered += 1
     }
     connection.close()
@@ -38,7 +40,12 @@ async function run({ requests, connections, ...load }: Load): Promise<Loaded> {
   return answered
 }
 
-function requestOf({ method = 'GET', path, headers = {}, body = '' }: Omit<Load, 'requests' | 'connections'>): Buffer {
+function requestOf({
+  method = 'GET',
+  path,
+  headers = {},
+  body = '',
+}: Omit<Load, 'requests' | 'connections' | 'turns'>): Buffer {
   const length = body === '' ? {} : { 'content-length': String(Buffer.byteLength(body)) }
   const lines = Object.entries({ host: 'localhost', ...headers, ...length }).map(([name, value]) => `${name}: ${value}`)
   return Buffer.from(`${method} ${path} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n${body}`)

@@ -1,0 +1,63 @@
+import type { Account } from '../accounts.js'
+import type { Route } from '../http/route.js'
+import type { KeyValueStore } from '../stores/store.js'
+import type { Clock } from '../wechat/clock.js'
+import { Logins } from './logins.js'
+import { type SessionsRoutesOptions, sessionsRoutes } from './routes.js'
+import { SessionKeys } from './session-keys.js'
+import { type ErrorLog, logSessionKeys } from './session-keys-log.js'
+import { Sessions } from './sessions.js'
+import { UserData, type UserDataOutcome } from './user-data.js'
+import { Visitors, type VisitorsOptions } from './visitor.js'
+
+/** As in the configuration; in seconds. */
+export interface SessionsSettings {
+  readonly ttl: number
+  readonly maxLife: number
+  readonly grace: number
+  readonly userDataMaxAge: number
+  readonly key?: string | undefined
+}
+
+export interface SessionsParts {
+  readonly dataDir: string
+  readonly settings: SessionsSettings
+  readonly store: KeyValueStore
+  readonly clock: Clock
+  readonly log: ErrorLog
+  /** Told each key that session_keys are enciphered with. */
+  readonly learn: (secret: string) => void
+}
+
+export interface SessionsWiring
+  extends Pick<SessionsRoutesOptions, 'accountOf' | 'observe'>,
+    Omit<VisitorsOptions, 'sessions'> {
+  userDataRead(account: Account, outcome: UserDataOutcome): void
+}
+
+export interface OpenSessions {
+  routes(wiring: SessionsWiring): Route[]
+  /** Resolves when no file is being written. */
+  idle(): Promise<void>
+}
+
+/** All of this room, built. @throws what the file system throws. */
+export async function openSessions(parts: SessionsParts): Promise<OpenSessions> {
+  const { dataDir, settings, store, clock, log, learn } = parts
+  const keys = await SessionKeys.open(dataDir, {
+    ...{ clock, learn },
+    longestUse: settings.maxLife * 1000,
+    given: settings.key,
+    onEvent: (event) => logSessionKeys(log, event),
+  })
+  const sessions = new Sessions({ store, keys, clock, lives: settings })
+  return {
+    idle: () => keys.idle(),
+    routes({ accountOf, observe, userDataRead, ...admission }) {
+      const visitors = new Visitors({ sessions, ...admission })
+      const userData = new UserData({ sessions, clock, maxAge: settings.userDataMaxAge, observe: userDataRead })
+      const logins = new Logins(sessions, clock)
+      return sessionsRoutes({ sessions, logins, userData, visitors, clock, accountOf, observe })
+    },
+  }
+}

@@ -1,0 +1,182 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { readFile, rename } from 'node:fs/promises'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { writeAtomically } from '../stores/write-atomically.js'
+import type { Clock } from '../wechat/clock.js'
+import { SingleFlight } from '../wechat/single-flight.js'
+import { seal, unseal } from './seal.js'
+
+const fileName = 'session-keys.json'
+
+/** A key seals for so long, in ms; then the next one does. */
+const term = 30 * 24 * 60 * 60 * 1000
+/** How soon a failed rotation is tried again, in ms. */
+const retryGap = 60_000
+
+interface SessionKey {
+  /** 4 characters of base64url: it stands before what the key has sealed. */
+  readonly id: string
+  readonly secret: Buffer
+  /** When it was made, in ms since the epoch. */
+  readonly created: number
+}
+
+/** What happens to the keys; for the log. */
+export type SessionKeysEvent =
+  /** The file was broken: no session_key from before can be read. `where` it was put. */
+  | { readonly type: 'session-keys-set-aside'; readonly where: string }
+  /** No new key could be saved: the present one goes on. */
+  | { readonly type: 'session-keys-failed'; readonly error: unknown }
+
+export interface SessionKeysOptions {
+  readonly clock: Clock
+  /** In ms: what was sealed longer ago is not wanted any more. */
+  readonly longestUse: number
+  /** A key of 64 hex digits that seals in place of those in the file, which still open what they sealed. */
+  readonly given?: string | undefined
+  readonly onEvent: (event: SessionKeysEvent) => void
+  /** Told each secret as it stands in the file. */
+  readonly learn?: (secret: string) => void
+}
+
+const storedSchema = z.object({
+  keys: z.array(
+    z.object({
+      id: z.string().regex(/^[\w-]{4}$/),
+      secret: z
+        .string()
+        .regex(/^[\w-]{43}$/)
+        .transform((text) => Buffer.from(text, 'base64url')),
+      created: z.number(),
+    }),
+  ),
+})
+
+/**
+ * The keys that session_keys are enciphered with, in `session-keys.json` in the data folder (mode 0600): who has the store
+ * without this file has no session_key. The file is made with the first login. A new key takes over each 30 days.
+ */
+export class SessionKeys {
+  readonly #file: string
+  readonly #options: SessionKeysOptions
+  readonly #given: SessionKey | undefined
+  readonly #making = new SingleFlight<void>()
+  /** Newest first. */
+  #keys: readonly SessionKey[]
+  #retryAt = Number.NEGATIVE_INFINITY
+
+  private constructor(file: string, keys: readonly SessionKey[], options: SessionKeysOptions) {
+    const { given, learn = () => undefined } = options
+    this.#file = file
+    this.#keys = keys
+    this.#options = options
+    this.#given = given === undefined ? undefined : keyOf(given)
+    for (const { secret } of keys) learn(asText(secret))
+    if (given !== undefined) learn(given)
+  }
+
+  /** Reads the keys of a data folder. @throws what the file system throws. */
+  static async open(dataDir: string, options: SessionKeysOptions): Promise<SessionKeys> {
+    const file = join(dataDir, fileName)
+    const text = await readFile(file, 'utf8').catch(missing)
+    const stored = text === undefined ? [] : parse(text)
+    if (stored === undefined) {
+      const where = `${file}.broken-${new Date(options.clock.now()).toISOString().replaceAll(/[:.]/g, '-')}`
+      await rename(file, where)
+      options.onEvent({ type: 'session-keys-set-aside', where })
+    }
+    return new SessionKeys(file, stored ?? [], options)
+  }
+
+  /**
+   * Enciphers a text with the newest key. `about` must be the same when it is opened.
+   *
+   * @throws what the file system throws, when the first key can't be saved.
+   */
+  async seal(text: string, about: string): Promise<string> {
+    const { id, secret } = this.#given ?? (await this.#newest())
+    return `${id}${seal(secret, text, about)}`
+  }
+
+  /** The text, or undefined if its key is gone or it was sealed about something else. */
+  open(sealed: string, about: string): string | undefined {
+    const id = sealed.slice(0, 4)
+    const all = this.#given === undefined ? this.#keys : [this.#given, ...this.#keys]
+    for (const key of all.filter((each) => each.id === id)) {
+      const text = unseal(key.secret, sealed.slice(4), about)
+      if (text !== undefined) return text
+    }
+    return undefined
+  }
+
+  /** Resolves when no file is being written. */
+  idle(): Promise<void> {
+    return this.#making.idle()
+  }
+
+  async #newest(): Promise<SessionKey> {
+    const [newest] = this.#keys
+    if (newest === undefined) {
+      await this.#making.run(() => this.#make())
+      return this.#newest()
+    }
+    if (this.#isOver(newest)) this.#makeInBackground()
+    return newest
+  }
+
+  /** A term that has not begun ends too: the clock was set back, and nobody knows how far it had been ahead. */
+  #isOver({ created }: SessionKey): boolean {
+    const age = this.#options.clock.now() - created
+    return age >= term || age < -term
+  }
+
+  #makeInBackground(): void {
+    const { clock, onEvent } = this.#options
+    if (this.#making.running || clock.monotonic() < this.#retryAt) return
+    this.#making
+      .run(() => this.#make())
+      .catch((error: unknown) => {
+        this.#retryAt = clock.monotonic() + retryGap
+        onEvent({ type: 'session-keys-failed', error })
+      })
+  }
+
+  /** Saved first: what a key sealed that no file holds could not be opened after a restart. */
+  async #make(): Promise<void> {
+    const now = this.#options.clock.now()
+    const key = { id: randomBytes(3).toString('base64url'), secret: randomBytes(32), created: now }
+    this.#options.learn?.(asText(key.secret))
+    const keys = [key, ...this.#keys.filter((_key, index) => this.#isWanted(index, now))]
+    const stored = keys.map(({ id, secret, created }) => ({ id, secret: asText(secret), created }))
+    await writeAtomically(this.#file, `${JSON.stringify({ keys: stored }, null, 2)}\n`)
+    this.#keys = keys
+  }
+
+  /** A key has sealed nothing since its successor was made. */
+  #isWanted(index: number, now: number): boolean {
+    const successor = this.#keys[index - 1]
+    return successor === undefined || now - successor.created < this.#options.longestUse
+  }
+}
+
+function keyOf(hex: string): SessionKey {
+  const id = createHash('sha256').update(hex.toLowerCase()).digest('base64url').slice(0, 4)
+  return { id, secret: Buffer.from(hex, 'hex'), created: 0 }
+}
+
+function asText(secret: Buffer): string {
+  return secret.toString('base64url')
+}
+
+function parse(text: string): readonly SessionKey[] | undefined {
+  try {
+    return storedSchema.safeParse(JSON.parse(text)).data?.keys
+  } catch {
+    return undefined
+  }
+}
+
+function missing(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error
+}
