@@ -6,7 +6,7 @@ import { readQuery } from '../http/query.js'
 import type { Route } from '../http/route.js'
 import { sendJson } from '../http/send-json.js'
 import { cardOf } from './card.js'
-import { answerPreflight, corsHeaders, setAll } from './cors.js'
+import { answerPreflight, corsHeaders, setOnRefusal } from './cors.js'
 import type { PageDomains } from './page-domains.js'
 import { pageRefused, signPage } from './sign-page.js'
 
@@ -80,8 +80,7 @@ async function answerPage(ctx: Context, options: JssdkOptions): Promise<void> {
     sendJson(ctx, text, headers)
   } catch (error) {
     options.asked(account, error instanceof HttpError && error.status < 500 ? 'refused' : 'failed')
-    // So that the page can read why.
-    setAll(ctx, headers)
+    setOnRefusal(ctx, headers)
     throw error
   }
 }

@@ -3,7 +3,7 @@ import type { Clock } from '../wechat/clock.js'
 /** An answer of WeChat counts so long, in ms. */
 const gap = 60_000
 
-/** Sessions whose check is remembered: some MB. Beyond it the oldest is forgotten. */
+/** Logins whose check is remembered: some MB. Beyond it the oldest is forgotten. */
 const mostChecks = 10_000
 
 interface Check {
@@ -11,7 +11,7 @@ interface Check {
   readonly living: Promise<boolean>
 }
 
-/** Asks WeChat whether the session_key of a session is still the user's: at most once in 60 s for each session. */
+/** Asks WeChat whether a session_key is still the user's: at most once in 60 s for each. */
 export class KeyChecks {
   readonly #clock: Pick<Clock, 'monotonic'>
   /** In the order in which they began. */
@@ -21,16 +21,16 @@ export class KeyChecks {
     this.#clock = clock
   }
 
-  /** `ask` is called only if the last answer is too old. Where WeChat can't be asked the key passes for living. */
-  isLiving(hash: string, ask: () => Promise<boolean>): Promise<boolean> {
+  /** `name`: a hash of the session_key and its user. `ask` is called only if the last answer is too old. Where WeChat can't be asked the key passes for living. */
+  isLiving(name: string, ask: () => Promise<boolean>): Promise<boolean> {
     const began = this.#clock.monotonic()
-    const last = this.#checks.get(hash)
+    const last = this.#checks.get(name)
     if (last !== undefined && began - last.began < gap) return last.living
-    this.#checks.delete(hash)
+    this.#checks.delete(name)
     const [oldest] = this.#checks.size < mostChecks ? [] : this.#checks.keys()
     if (oldest !== undefined) this.#checks.delete(oldest)
     const living = ask().catch(() => true)
-    this.#checks.set(hash, { began, living })
+    this.#checks.set(name, { began, living })
     return living
   }
 }

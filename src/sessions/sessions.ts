@@ -15,7 +15,7 @@ import {
 } from './session-record.js'
 import { hashOf, isSessionForm, makeSalt, makeSession, successorOf } from './session-token.js'
 
-/** Of one user. The one that began first ends when there would be more: nobody fills the store, or a user's record. */
+/** Of one user, renewed ones that live on included: nobody fills the store, or a user's record. */
 const mostSessions = 20
 
 export interface SessionsOptions {
@@ -75,13 +75,12 @@ export class Sessions {
       const now = this.#clock.now()
       const expiresAt = now + Math.min(this.#ttl, this.#maxLife)
       const living = livingOf(user, now)
-      const kept = living.slice(Math.max(0, living.length - mostSessions + 1))
       const made: Session = { openid, unionid, created: now, expiresAt, sealed }
-      const sessions = [...kept, { hash, expiresAt }]
+      const { kept, dropped } = fitted([...living, { hash, expiresAt }])
       return {
         result: { session, expiresAt, newUser: user === undefined },
-        user: { created: user?.created ?? now, lastLogin: now, unionid: unionid ?? user?.unionid, sessions },
-        also: [putSession(hash, made), ...removals(living.filter((each) => !kept.includes(each)))],
+        user: { created: user?.created ?? now, lastLogin: now, unionid: unionid ?? user?.unionid, sessions: kept },
+        also: [putSession(hash, made), ...removals(dropped)],
       }
     })
   }
@@ -115,11 +114,13 @@ export class Sessions {
       const expiresAt = Math.min(now + this.#ttl, old.created + this.#maxLife)
       const graced = { ...old, expiresAt: Math.min(old.expiresAt, now + this.#grace) }
       const renewed = { hash, expiresAt: graced.expiresAt, renewed: { as: nextHash, salt } }
-      const sessions = [...living.map((each) => (each === listed ? renewed : each)), { hash: nextHash, expiresAt }]
+      const others = living.map((each) => (each === listed ? renewed : each))
+      const { kept, dropped } = fitted([...others, { hash: nextHash, expiresAt }])
+      const successor = putSession(nextHash, { ...old, expiresAt, sealed })
       return {
         result: { session: next, expiresAt },
-        user: { ...user, sessions },
-        also: [putSession(hash, graced), putSession(nextHash, { ...old, expiresAt, sealed })],
+        user: { ...user, sessions: kept },
+        also: [putSession(hash, graced), successor, ...removals(dropped)],
       }
     })
     if (done === undefined || 'session' in done) return done
@@ -221,6 +222,14 @@ function removals(sessions: readonly Listed[]): Change[] {
 
 function livingOf(user: User | undefined, now: number): readonly Listed[] {
   return user?.sessions.filter(({ expiresAt }) => now < expiresAt) ?? []
+}
+
+/** As many as a user may have. Those go first that are only left to calls in flight, then those that began first. */
+function fitted(sessions: readonly Listed[]): { kept: readonly Listed[]; dropped: readonly Listed[] } {
+  const inFlight = sessions.filter(({ renewed }) => renewed !== undefined)
+  const others = sessions.filter(({ renewed }) => renewed === undefined)
+  const dropped = [...inFlight, ...others].slice(0, Math.max(0, sessions.length - mostSessions))
+  return { kept: sessions.filter((each) => !dropped.includes(each)), dropped }
 }
 
 /** Those that are not only left to calls in flight. */

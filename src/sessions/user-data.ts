@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { Account } from '../accounts.js'
 import type { HttpError } from '../http/error.js'
 import type { Clock } from '../wechat/clock.js'
@@ -59,8 +60,10 @@ export class UserData {
   }
 
   /** One answer for whatever may be wrong, unless WeChat says that the session_key is another one by now. */
-  async #failure({ wechat, ...account }: Account, { hash, openid }: Found, key: string): Promise<HttpError> {
-    const living = await this.#checks.isLiving(hash, () => wechat.checkSessionKey(openid, key))
+  async #failure({ wechat, ...account }: Account, { openid }: Found, key: string): Promise<HttpError> {
+    // Renewals keep the session_key: they do not buy another question.
+    const name = createHash('sha256').update(`${account.appID}\n${openid}\n${key}`).digest('base64url')
+    const living = await this.#checks.isLiving(name, () => wechat.checkSessionKey(openid, key))
     this.#options.observe({ wechat, ...account }, living ? 'tampered' : 'key-replaced')
     return living ? dataTampered() : sessionKeyReplaced()
   }

@@ -135,6 +135,11 @@ describe('an error', () => {
     expect(await scene.hub.session()).toMatch(/^whs_/)
   })
 
+  it('is told where wx.login gives no code', async () => {
+    scene.running.sandbox.codes.create = () => ({ code: '', session: { openid: 'o', session_key: 'k' } })
+    await expect(scene.hub.login()).rejects.toMatchObject({ message: 'wx.login gave no code', errcode: -1 })
+  })
+
   it("has WeChat's errcode, the hub's hint and the requestId", async () => {
     scene.running.sandbox.codes.create = () => ({ code: 'unknown', session: { openid: 'o', session_key: 'k' } })
     const error = await scene.hub.session().catch((thrown: unknown) => thrown)

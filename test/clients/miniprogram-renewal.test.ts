@@ -52,6 +52,7 @@ describe('a started client', () => {
     const again = scene.launched(scene.wx.storage)
     const hub = scene.client(again)
     hub.start()
+    hub.start()
     await again.settled()
     expect([again.keyChecks, again.sent.length]).toEqual([1, 0])
     await scene.clock.advance(15 * 60_000, () => again.settled())
@@ -69,6 +70,22 @@ describe('a started client', () => {
     await again.settled()
     expect(again.logins).toBe(1)
     expect(await hub.session()).not.toBe(session)
+    hub.stop()
+  })
+
+  it('renews nothing beside the login of its start, though the launch is shown', async () => {
+    await scene.hub.session()
+    await scene.pass(25)
+    const again = scene.launched(scene.wx.storage)
+    again.keyIsGood = false
+    again.slow = true
+    const hub = scene.client(again)
+    hub.start()
+    again.show()
+    await scene.clock.advance(1000, () => again.settled())
+    again.answer()
+    await again.settled()
+    expect([again.logins, again.to('POST', '/renew').length]).toEqual([1, 0])
     hub.stop()
   })
 
@@ -169,6 +186,17 @@ describe('a renewal', () => {
     expect([renewals(), scene.wx.logins]).toEqual([2, 1])
     expect(await scene.hub.session()).not.toBe(session)
     expect(await scene.isLiving(await scene.hub.session())).toBe(true)
+  })
+
+  it('comes sooner where sessions are shorter: after two thirds', async () => {
+    scene.backEndAnswer = { status: 200, body: { session: 'short', expires_in: 600 } }
+    const hub = scene.client(scene.wx, { hub: scene.backEnd })
+    hub.start()
+    await scene.pass(6.5)
+    expect(renewals()).toBe(0)
+    await scene.pass(0.3)
+    expect(renewals()).toBe(1)
+    hub.stop()
   })
 
   it('of a session that the hub has ended is a login', async () => {

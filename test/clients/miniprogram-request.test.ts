@@ -61,6 +61,7 @@ describe('a request', () => {
       `http://user@${origin.slice(7)}/`,
       `https://${origin.slice(7)}/`,
       `${origin}0/`,
+      `${scene.running.url}0/`,
       `${scene.running.url}@stranger.example/`,
       ` ${origin}/`,
       '//stranger.example/',

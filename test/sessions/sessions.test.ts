@@ -40,6 +40,15 @@ describe('sessions', () => {
     expect(await store.list({ prefix: '', limit: 10 })).toEqual([])
   })
 
+  it('of a user are twenty at most, however fast they are renewed', async () => {
+    const { session: stays } = await sessions.create(appID, login)
+    let { session } = await sessions.create(appID, login)
+    for (let i = 0; i < 50; i += 1) session = (await sessions.renew(appID, session))?.session ?? ''
+    expect(await store.list({ prefix: 's/', limit: 100 })).toHaveLength(20)
+    expect(await sessions.find(appID, session)).toBeDefined()
+    expect(await sessions.find(appID, stays)).toBeDefined()
+  })
+
   it(`that are renewed, ended and begun at once leave the user's record true (seed ${seed})`, async () => {
     const random = seeded(seed)
     const given = await Promise.all(Array.from({ length: 8 }, () => sessions.create(appID, login)))

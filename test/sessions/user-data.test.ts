@@ -136,6 +136,7 @@ describe('a session_key that a later wx.login has replaced', () => {
     expect(checks()).toBe(1)
     await scene.clock.advance(59_999)
     await decrypt(session, bad)
+    await decrypt((await scene.renew(session)).session, bad)
     expect(checks()).toBe(1)
     await decrypt(another.session, bad)
     expect(checks()).toBe(2)

@@ -276,7 +276,7 @@ function loggedOutMeanwhile() {
 function wxLogin() {
   return new Promise((resolve, reject) => {
     const fail = ({ errMsg }) => reject(failure(errMsg, { errcode: -1 }))
-    const success = ({ code, errMsg }) => (code ? resolve(code) : fail({ errMsg }))
+    const success = ({ code }) => (code ? resolve(code) : fail({ errMsg: 'wx.login gave no code' }))
     wx.login({ success, fail })
   })
 }
