@@ -7,8 +7,9 @@ const plain = /^[A-Za-z0-9_.~=&%!'()*-]*$/
 const most = 1000
 
 /**
- * The parameters of a query, the first 1,000; of one that is there several times a list. `__proto__` is none. WeChat's queries have nothing to
- * decode, and are read in a third of the time that `parse` of `node:querystring` takes, which is half of that of `ctx.query`.
+ * The parameters of a query, the first 1,000; of one that is there several times a list. `__proto__` is none. WeChat's queries
+ * have nothing to decode, and are read in a third of the time that `parse` of `node:querystring` takes, which is half of that of
+ * `ctx.query`.
  */
 export function readQuery(query: string): Readonly<Record<string, unknown>> {
   if (!plain.test(query)) return parse(query)

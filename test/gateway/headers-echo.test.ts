@@ -4,7 +4,7 @@ import { type Answered, type Recorded, realTokens } from './recording-upstream.j
 import { answersIn, bearer, type GatewayScene, gatewayTest, testClient } from './recording-upstream-scene.js'
 
 const client = testClient(['shop'], 'gateway:/cgi-bin/*')
-const taker = testClient(['shop'], 'token')
+const taker = testClient(['shop'], 'token', 'gateway:/cgi-bin/*')
 const test = gatewayTest({ client, taker })
 const path = '/cgi-bin/message/x'
 const real = realTokens[shop.appID] ?? ''
