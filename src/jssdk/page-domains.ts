@@ -7,6 +7,9 @@ const longestUrl = 2048
  */
 const page = /^https?:\/\/([a-z0-9-]+(?:\.[a-z0-9-]+)*)(:[0-9]{1,5})?(?=[/?#]|$)/i
 
+/** What most addresses are made of, none of which is alien: the quicker question. */
+const usual = /^[!-[\]-~]*$/
+
 /** What stands in no `location.href`: spaces and control characters anywhere, a backslash in the path. */
 const alien = /[\s\p{Cc}]|^[^?#]*\\/u
 
@@ -34,7 +37,7 @@ export class PageDomains {
 
   /** Whether this is the address of a page on one of the domains, written as browsers write it. */
   holdPage(url: string): boolean {
-    if (url.length > longestUrl || alien.test(url)) return false
+    if (url.length > longestUrl || (!usual.test(url) && alien.test(url))) return false
     const found = page.exec(url)
     return found !== null && this.#hold(placeOf(found))
   }

@@ -1,6 +1,5 @@
 /** What is used of classic-level and memory-level. */
 export interface Database {
-  get(key: string): Promise<string | undefined>
   getSync(key: string): string | undefined
   hasMany(keys: string[]): Promise<boolean[]>
   batch(operations: Operation[]): Promise<void>

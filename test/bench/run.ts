@@ -21,7 +21,7 @@ import { removeTemporaryFolders } from './temporary.js'
 /** `npm run bench -- [--json FILE] [--only WORD]`. Exits with 0 unless something could not be measured. */
 const { values: options } = parseArgs({ options: { json: { type: 'string' }, only: { type: 'string', default: '' } } })
 
-const longestRun = 600_000
+const longestRun = 1_200_000
 const measurements: Readonly<Record<string, (build: Build) => Promise<Figure | Figure[]>>> = {
   'access-token over HTTP': httpCost,
   'token over HTTP, as SDKs fetch it': compatibleToken,

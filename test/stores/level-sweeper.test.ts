@@ -261,7 +261,6 @@ class WatchedClock extends MovableClock {
 /** The database, some of whose methods do something else. */
 function withSpecial(level: Level, special: Partial<Database>): Database {
   return {
-    get: (key) => level.get(key),
     getSync: (key) => level.getSync(key),
     hasMany: (keys) => level.hasMany(keys),
     batch: (operations) => level.batch(operations),
