@@ -47,6 +47,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   /** Bytes that must come yet; not a number if WeChat has not said how many. */
   #left = Number.NaN
   #begun = false
+  #stalled: NodeJS.Timeout | undefined
   #over = false
 
   constructor(options: ExchangeOptions) {
@@ -155,16 +156,16 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (shown.length === 0 || this.#response.write(shown) || this.#left === 0) return
     controller.pause()
     // Its end counts as the caller's leaving.
-    const stalled = setTimeout(() => this.#response.destroy(), this.#options.patience)
+    this.#stalled = setTimeout(() => this.#response.destroy(), this.#options.patience)
     this.#response.once('drain', () => {
-      clearTimeout(stalled)
+      clearTimeout(this.#stalled)
       controller.resume()
     })
-    this.#response.once('close', () => clearTimeout(stalled))
   }
 
   #end(ending: Ending): void {
     this.#over = true
+    clearTimeout(this.#stalled)
     this.#response.off('close', this.#callerLeft)
     this.#options.ended(ending)
   }
