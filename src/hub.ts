@@ -28,7 +28,7 @@ import { answer } from './http/answer.js'
 import { isCallerGone } from './http/caller-gone.js'
 import { HttpError } from './http/error.js'
 import type { Route, Who } from './http/route.js'
-import { createRouter } from './http/router.js'
+import { createRouting, type Routing } from './http/router.js'
 import { PageDomains } from './jssdk/page-domains.js'
 import { jssdkRoutes } from './jssdk/routes.js'
 import { readScript } from './jssdk/script.js'
@@ -69,7 +69,7 @@ export interface HubOptions {
 export interface Hub {
   readonly handler: RequestListener
   readonly routes: readonly Route[]
-  readonly router: Router
+  readonly routers: readonly Router[]
   readonly accounts: Accounts
   readonly log: Log
   /** The key that this first start made; it can't be had again. */
@@ -214,11 +214,11 @@ export async function createHub(
       maySeeDetails: async (ctx) => ctx.get('authorization') !== '' && passes(guard({ scope: 'metrics' }, access), ctx),
     }),
   ]
-  const router = createRouter(routes, guardFor)
+  const routing = createRouting(routes, guardFor)
   return {
-    handler: createApp(config, { gateway, router, log, clock }).callback(),
+    handler: createApp(config, { gateway, routing, log, clock }).callback(),
     routes,
-    router,
+    routers: routing.routers,
     accounts,
     log,
     firstKey: madeKey,
@@ -344,12 +344,12 @@ function createPushes(config: Config, parts: PushParts): Pushes {
 
 interface AppParts {
   readonly gateway: Gateway
-  readonly router: Router
+  readonly routing: Routing
   readonly log: Log
   readonly clock: Clock
 }
 
-function createApp(config: Config, { gateway, router, log, clock }: AppParts): Koa {
+function createApp(config: Config, { gateway, routing, log, clock }: AppParts): Koa {
   // Of X-Forwarded-For only the last address is the proxy's own word; those before it the caller can write.
   const app = new Koa({ proxy: config.server.trustProxy, maxIpsCount: 1 })
   const failed = (error: unknown, ctx?: Context) => {
@@ -360,8 +360,7 @@ function createApp(config: Config, { gateway, router, log, clock }: AppParts): K
   app.use(requestLog(log, clock))
   app.use(answer(failed))
   app.use(gateway.middleware)
-  app.use(router.routes())
-  app.use(router.allowedMethods())
+  app.use(routing.middleware)
   return app
 }
 
