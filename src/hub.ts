@@ -164,7 +164,6 @@ export async function createHub(
     observe: ({ account, outcome, retried }) => metrics.gateway.count(account, outcome, retried),
   })
   const domains = pageDomains(sandbox?.config ?? config)
-  // The router tries them in this order: what is asked for most comes first.
   const routes = [
     ...brokerRoutes({
       ...{ clock, given, ticketGiven },

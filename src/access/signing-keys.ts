@@ -1,8 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
-import { z } from 'zod'
-import { writeAtomically } from '../stores/write-atomically.js'
+import { isTermOver, readKeys, type StoredKey, secretText, writeKeys } from '../stores/key-file.js'
 import type { Clock } from '../wechat/clock.js'
 
 const fileName = 'hub-token-keys.json'
@@ -14,14 +12,8 @@ const overlap = 3 * 60 * 60 * 1000
 /** How soon a failed rotation is tried again, in ms. */
 const retryGap = 60_000
 
-/** A secret that hub tokens are signed with. */
-export interface SigningKey {
-  /** 8 characters of base64url: it stands in the token. */
-  readonly id: string
-  readonly secret: Buffer
-  /** When it was made, in ms since the epoch. */
-  readonly created: number
-}
+/** A secret that hub tokens are signed with. Its id, 8 characters of base64url, stands in the token. */
+export type SigningKey = StoredKey
 
 /** What happens to the keys; for the log. */
 export type SigningKeysEvent =
@@ -34,22 +26,6 @@ export interface SigningKeysOptions {
   /** Told each secret as it stands in the file. */
   readonly learn?: (secret: string) => void
 }
-
-const storedSchema = z.object({
-  keys: z
-    .array(
-      z.object({
-        id: z.string().regex(/^[A-Za-z0-9_-]{8}$/),
-        secret: z.base64url().transform((text, context) => {
-          const secret = Buffer.from(text, 'base64url')
-          if (secret.length !== 32) context.addIssue({ code: 'custom', message: 'not 32 bytes' })
-          return secret
-        }),
-        created: z.number(),
-      }),
-    )
-    .min(1),
-})
 
 /**
  * The keys that hub tokens are signed with, kept in `hub-token-keys.json` in the data folder (mode 0600). A new one takes over
@@ -72,20 +48,15 @@ export class SigningKeys {
     this.#clock = clock
     this.#onEvent = onEvent
     this.#learn = learn
-    for (const { secret } of keys) learn(asText(secret))
+    for (const { secret } of keys) learn(secretText(secret))
   }
 
   /** Reads the keys of a data folder that is there, or makes the first one. @throws what the file system throws. */
   static async open(dataDir: string, options: SigningKeysOptions): Promise<SigningKeys> {
     const file = join(dataDir, fileName)
-    const text = await readFile(file, 'utf8').catch(missing)
-    const stored = text === undefined ? [] : parse(text)
-    if (stored === undefined) {
-      const where = `${file}.broken-${new Date(options.clock.now()).toISOString().replaceAll(/[:.]/g, '-')}`
-      await rename(file, where)
-      options.onEvent({ type: 'set-aside', where })
-    }
-    const keys = new SigningKeys(file, stored ?? [], options)
+    const { keys: stored, setAside } = await readKeys(file, options.clock)
+    if (setAside !== undefined) options.onEvent({ type: 'set-aside', where: setAside })
+    const keys = new SigningKeys(file, stored, options)
     if (keys.#keys.length === 0) await keys.#rotate()
     return keys
   }
@@ -94,7 +65,7 @@ export class SigningKeys {
   get current(): SigningKey {
     const [newest] = this.#keys
     if (newest === undefined) throw new Error('there is no signing key')
-    if (this.#isOver(newest)) this.#rotateInBackground()
+    if (isTermOver(newest, term, this.#clock.now())) this.#rotateInBackground()
     return newest
   }
 
@@ -106,12 +77,6 @@ export class SigningKeys {
   /** Resolves when no file is being written. */
   async idle(): Promise<void> {
     await this.#rotating
-  }
-
-  /** A term that has not begun ends too: the clock was set back, and nobody knows how far it had been ahead. */
-  #isOver({ created }: SigningKey): boolean {
-    const age = this.#clock.now() - created
-    return age >= term || age < -term
   }
 
   /** A key is alive until the overlap after its successor's beginning is over. */
@@ -139,25 +104,8 @@ export class SigningKeys {
   async #rotate(): Promise<void> {
     const key = { id: randomBytes(6).toString('base64url'), secret: randomBytes(32), created: this.#clock.now() }
     const keys = [key, ...this.#living()]
-    this.#learn(asText(key.secret))
-    const stored = keys.map(({ id, secret, created }) => ({ id, secret: asText(secret), created }))
-    await writeAtomically(this.#file, `${JSON.stringify({ keys: stored }, null, 2)}\n`)
+    this.#learn(secretText(key.secret))
+    await writeKeys(this.#file, keys)
     this.#keys = keys
   }
-}
-
-function asText(secret: Buffer): string {
-  return secret.toString('base64url')
-}
-
-function parse(text: string): readonly SigningKey[] | undefined {
-  try {
-    return storedSchema.safeParse(JSON.parse(text)).data?.keys
-  } catch {
-    return undefined
-  }
-}
-
-function missing(error: NodeJS.ErrnoException): undefined {
-  if (error.code !== 'ENOENT') throw error
 }

@@ -1,8 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
-import { z } from 'zod'
-import { writeAtomically } from '../stores/write-atomically.js'
+import { isTermOver, readKeys, type StoredKey, secretText, writeKeys } from '../stores/key-file.js'
 import type { Clock } from '../wechat/clock.js'
 import { SingleFlight } from '../wechat/single-flight.js'
 import { seal, unseal } from './seal.js'
@@ -14,13 +12,8 @@ const term = 30 * 24 * 60 * 60 * 1000
 /** How soon a failed rotation is tried again, in ms. */
 const retryGap = 60_000
 
-interface SessionKey {
-  /** 4 characters of base64url: it stands before what the key has sealed. */
-  readonly id: string
-  readonly secret: Buffer
-  /** When it was made, in ms since the epoch. */
-  readonly created: number
-}
+/** Its id, 4 characters of base64url, stands before what the key has sealed. */
+type SessionKey = StoredKey
 
 /** What happens to the keys; for the log. */
 export type SessionKeysEvent =
@@ -39,19 +32,6 @@ export interface SessionKeysOptions {
   /** Told each secret as it stands in the file. */
   readonly learn?: (secret: string) => void
 }
-
-const storedSchema = z.object({
-  keys: z.array(
-    z.object({
-      id: z.string().regex(/^[\w-]{4}$/),
-      secret: z
-        .string()
-        .regex(/^[\w-]{43}$/)
-        .transform((text) => Buffer.from(text, 'base64url')),
-      created: z.number(),
-    }),
-  ),
-})
 
 /**
  * The keys that session_keys are enciphered with, in `session-keys.json` in the data folder (mode 0600): who has the store
@@ -72,21 +52,16 @@ export class SessionKeys {
     this.#keys = keys
     this.#options = options
     this.#given = given === undefined ? undefined : keyOf(given)
-    for (const { secret } of keys) learn(asText(secret))
+    for (const { secret } of keys) learn(secretText(secret))
     if (given !== undefined) learn(given)
   }
 
   /** Reads the keys of a data folder. @throws what the file system throws. */
   static async open(dataDir: string, options: SessionKeysOptions): Promise<SessionKeys> {
     const file = join(dataDir, fileName)
-    const text = await readFile(file, 'utf8').catch(missing)
-    const stored = text === undefined ? [] : parse(text)
-    if (stored === undefined) {
-      const where = `${file}.broken-${new Date(options.clock.now()).toISOString().replaceAll(/[:.]/g, '-')}`
-      await rename(file, where)
-      options.onEvent({ type: 'session-keys-set-aside', where })
-    }
-    return new SessionKeys(file, stored ?? [], options)
+    const { keys, setAside } = await readKeys(file, options.clock)
+    if (setAside !== undefined) options.onEvent({ type: 'session-keys-set-aside', where: setAside })
+    return new SessionKeys(file, keys, options)
   }
 
   /**
@@ -121,14 +96,8 @@ export class SessionKeys {
       await this.#making.run(() => this.#make())
       return this.#newest()
     }
-    if (this.#isOver(newest)) this.#makeInBackground()
+    if (isTermOver(newest, term, this.#options.clock.now())) this.#makeInBackground()
     return newest
-  }
-
-  /** A term that has not begun ends too: the clock was set back, and nobody knows how far it had been ahead. */
-  #isOver({ created }: SessionKey): boolean {
-    const age = this.#options.clock.now() - created
-    return age >= term || age < -term
   }
 
   #makeInBackground(): void {
@@ -146,10 +115,9 @@ export class SessionKeys {
   async #make(): Promise<void> {
     const now = this.#options.clock.now()
     const key = { id: randomBytes(3).toString('base64url'), secret: randomBytes(32), created: now }
-    this.#options.learn?.(asText(key.secret))
+    this.#options.learn?.(secretText(key.secret))
     const keys = [key, ...this.#keys.filter((_key, index) => this.#isWanted(index, now))]
-    const stored = keys.map(({ id, secret, created }) => ({ id, secret: asText(secret), created }))
-    await writeAtomically(this.#file, `${JSON.stringify({ keys: stored }, null, 2)}\n`)
+    await writeKeys(this.#file, keys)
     this.#keys = keys
   }
 
@@ -163,20 +131,4 @@ export class SessionKeys {
 function keyOf(hex: string): SessionKey {
   const id = createHash('sha256').update(hex.toLowerCase()).digest('base64url').slice(0, 4)
   return { id, secret: Buffer.from(hex, 'hex'), created: 0 }
-}
-
-function asText(secret: Buffer): string {
-  return secret.toString('base64url')
-}
-
-function parse(text: string): readonly SessionKey[] | undefined {
-  try {
-    return storedSchema.safeParse(JSON.parse(text)).data?.keys
-  } catch {
-    return undefined
-  }
-}
-
-function missing(error: NodeJS.ErrnoException): undefined {
-  if (error.code !== 'ENOENT') throw error
 }
