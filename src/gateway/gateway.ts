@@ -4,7 +4,7 @@ import type { Dispatcher } from 'undici'
 import type { Account } from '../accounts.js'
 import { type ErrcodeRefusal, sendErrcode } from '../http/errcode-answer.js'
 import { type Forwarded, Forwarder, type ForwarderOptions } from './forwarder.js'
-import { isGuarded, usualSpelling } from './guarded.js'
+import { isGuarded, revealsSessionKey, usualSpelling } from './guarded.js'
 import { isPlainlyFramed } from './request-body.js'
 import { isUnderRoot } from './roots.js'
 import { readTarget } from './target.js'
@@ -57,6 +57,10 @@ const disguised: ErrcodeRefusal = {
   ...{ errcode: 40066, errmsg: 'invalid url' },
   hint: 'The hub answers this path itself: spell it as WeChat does.',
 }
+const revealing: ErrcodeRefusal = {
+  ...{ errcode: 48001, errmsg: 'api unauthorized' },
+  hint: 'No scope opens this path: WeChat answers it with a session_key. Send the code of wx.login to POST /v1/:account/sessions.',
+}
 const oddFraming: ErrcodeRefusal = {
   ...{ errcode: 47001, errmsg: 'data format error' },
   hint: 'Of transfer-encodings the hub takes "chunked" alone.',
@@ -105,6 +109,7 @@ export class Gateway {
     const { path, rest, accessToken } = target
     const { method } = ctx.req
     if (this.#options.emulated.has(usualSpelling(path))) return this.#refuse(ctx, disguised)
+    if (revealsSessionKey(path)) return this.#refuse(ctx, revealing)
     if (!isSentOn(method)) return this.#refuse(ctx, oddMethod)
     if (!isPlainlyFramed(ctx.req)) return this.#refuse(ctx, oddFraming)
     const shown = { request: ctx.req, path, guarded: isGuarded(path), accessToken, appID: appIDIn(rest) }

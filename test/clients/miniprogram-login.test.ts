@@ -29,6 +29,7 @@ describe('the client', () => {
     { hub: 'ftp://hub.example.com' },
     { hub: 'https://hub.example.com@evil.example' },
     { hub: 'https://hub.example.com?a' },
+    { hub: 'https://hub.example.com#a' },
     { account: '' },
     { backEnds: ['api.example.com'] },
   ])('refuses the options %j', (options) => {
@@ -91,6 +92,7 @@ describe('a login', () => {
       {},
       { session: 1, end: 1e15, life: 1 },
       { session: 'x', end: 'y', life: 1 },
+      { session: 'x', end: 1e15 },
     ]) {
       const again = scene.launched(new Map([[key, broken]]))
       expect(await scene.client(again).session()).toMatch(/^whs_/)
@@ -132,6 +134,7 @@ describe('an error', () => {
     expect(error).toBeInstanceOf(Error)
     expect(error).toMatchObject({ message: 'login:fail no network', errcode: -1 })
     scene.wx.loginFault = undefined
+    await scene.pass(0.1)
     expect(await scene.hub.session()).toMatch(/^whs_/)
   })
 
@@ -167,6 +170,7 @@ describe('an error', () => {
     await expect(hub.session()).rejects.toMatchObject({ message, errcode: -502, statusCode: 502 })
     for (const body of [{}, '<html>', null, { session: '', expires_in: 1 }, { session: 'x', expires_in: '1e9' }]) {
       scene.backEndAnswer = { status: 200, body }
+      await scene.pass(0.1)
       await expect(hub.session()).rejects.toMatchObject({ message: 'The hub answered without a session', errcode: -1 })
     }
   })

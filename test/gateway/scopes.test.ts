@@ -193,6 +193,64 @@ describe('whoever shows', () => {
   })
 })
 
+describe('a path that WeChat answers with a session_key (P9)', () => {
+  const paths = [
+    '/sns/jscode2session',
+    '/sns/component/jscode2session',
+    '/cgi-bin/miniprogram/jscode2session',
+    '/cgi-bin/service/miniprogram/jscode2session',
+    '/wxa/resetusersessionkey',
+    '/wxa/sec/checkcode2verifyinfo',
+  ] as const
+  const named = testClient(['shop'], 'admin', 'token', 'gateway:/*', ...paths.map((path) => `gateway:${path}` as const))
+  const spelled = (path: string) => {
+    const shouted = path.replace(/(?<=\/.+)\/.*/, (rest) => rest.toUpperCase())
+    return [path, shouted, `${path}.`, `${path}/x`, `${path}./x`]
+  }
+
+  test.for(paths)(
+    '%s is refused whatever the scope, the AppSecret or the token is',
+    async (path, { scene: bystander }) => {
+      const scene = await GatewayScene.start({ named })
+      scene.upstream.answer = () => ({ body: '{"openid":"o","session_key":"HyVFkGl5F5OQWJZZaNzBBg=="}' })
+      const query = { appid: shop.appID, secret: shop.appSecret, js_code: 'code', grant_type: 'authorization_code' }
+      const access_token = await scene.tokenFor(named)
+      for (const target of spelled(path)) {
+        for (const method of ['GET', 'POST']) {
+          const lines = [bearer(named), ...(method === 'POST' ? ['Content-Length: 0'] : [])]
+          const answers = [
+            await scene.call(queryOf(target, query), lines, method),
+            await scene.call(queryOf(target, { ...query, access_token }), lines.slice(1), method),
+          ]
+          for (const answer of answers) {
+            expect([target, JSON.parse(answer?.body ?? '{}')]).toEqual([
+              target,
+              {
+                ...{ errcode: 48001, errmsg: 'api unauthorized', requestId: expect.any(String) },
+                hint: expect.stringContaining('POST /v1/:account/sessions'),
+              },
+            ])
+          }
+        }
+      }
+      expect(scene.arrived()).toEqual([])
+      await scene.close()
+      expect(bystander.arrived()).toEqual([])
+    },
+  )
+
+  test.for(['/sns/jscode2sessions', '/wxa/checksession'] as const)(
+    'is none like %s',
+    async (path, { scene: bystander }) => {
+      const neighbour = testClient(['shop'], `gateway:${path}`)
+      const scene = await GatewayScene.start({ neighbour })
+      expect(outcome(scene, await scene.call(path, [bearer(neighbour)]))).toBe('taken')
+      await scene.close()
+      expect(bystander.arrived()).toEqual([])
+    },
+  )
+})
+
 describe('a token is given by', () => {
   const cases = scopes.flatMap((scope) => tokenPaths.map((path) => [path, scope] as const))
 

@@ -7,6 +7,9 @@
 ;(function (window, document) {
   'use strict'
 
+  // Loaded again, as by each of several components: the first knows where the page was entered.
+  if (window.wechatHub) return
+
   /** What usually causes what WeChat says. The first that fits counts. */
   var causes = [
     [
@@ -45,6 +48,8 @@
   var signedUrl = null
   var latest = 0
   var current = null
+  /** Settles when WeChat has answered the latest wx.config, or has had its time. */
+  var configured = Promise.resolve()
   var answered = false
   var watching = false
 
@@ -93,6 +98,17 @@
     return landing === present ? [present] : [first, first === landing ? present : landing]
   }
 
+  function isSignature(answer) {
+    return (
+      answer !== null &&
+      typeof answer === 'object' &&
+      typeof answer.appId === 'string' &&
+      typeof answer.timestamp === 'number' &&
+      typeof answer.nonceStr === 'string' &&
+      typeof answer.signature === 'string'
+    )
+  }
+
   function askHub(url, tell) {
     var request = new XMLHttpRequest()
     var base = (options.hub || ownUrl.replace(/\/v1\/jssdk\.js.*$/, '')).replace(/\/+$/, '')
@@ -106,8 +122,10 @@
         tell(failure('network', 'the hub did not answer JSON', 'does ' + base + ' lead to the hub?'))
         return
       }
-      if (request.status === 200) tell(null, answer)
-      else tell(failure('refused', (answer && answer.errmsg) || 'status ' + request.status, answer && answer.hint))
+      if (request.status !== 200) {
+        tell(failure('refused', (answer && answer.errmsg) || 'status ' + request.status, answer && answer.hint))
+      } else if (isSignature(answer)) tell(null, answer)
+      else tell(failure('network', 'the hub did not answer a signature', 'does ' + base + ' lead to the hub?'))
     }
     request.onerror = request.ontimeout = function () {
       tell(
@@ -130,73 +148,120 @@
       over = true
       tell(error)
     }
-    wx.config({
-      debug: options.debug === true,
-      appId: signature.appId,
-      timestamp: signature.timestamp,
-      nonceStr: signature.nonceStr,
-      signature: signature.signature,
-      jsApiList: options.jsApiList || [],
-      openTagList: options.openTagList || [],
-    })
-    wx.error(function (result) {
-      answered = true
-      if (over) late(ofWechat(result))
-      else end(ofWechat(result))
-    })
+    try {
+      wx.config({
+        debug: options.debug === true,
+        appId: signature.appId,
+        timestamp: signature.timestamp,
+        nonceStr: signature.nonceStr,
+        signature: signature.signature,
+        jsApiList: options.jsApiList || [],
+        openTagList: options.openTagList || [],
+      })
+      wx.error(function (result) {
+        answered = true
+        if (over) late(ofWechat(result))
+        else end(ofWechat(result))
+      })
+      if (isFirst) {
+        wx.ready(function () {
+          answered = true
+          end()
+        })
+      }
+    } catch (thrown) {
+      end(
+        failure(
+          'config',
+          'config:fail ' + ((thrown && thrown.message) || thrown),
+          "is wx the object of WeChat's script?"
+        )
+      )
+      return
+    }
     if (!isFirst) {
       setTimeout(end, patience)
       return
     }
-    wx.ready(function () {
-      answered = true
-      end()
-    })
     setTimeout(function () {
       end(failure('timeout', 'WeChat does not answer', 'outside WeChat its script never does: open the page in WeChat'))
     }, longestWait)
   }
 
   function sign() {
-    var turn = ++latest
-    var urls = urlsToSign()
-    signedUrl = urls[0]
-    current = new Promise(function (resolve, reject) {
-      var wx = options.wx || window.wx || window.jWeixin
-      if (!wx || typeof wx.config !== 'function') {
-        reject(failure('wx-missing', 'wx is not there', 'load https://res.wx.qq.com/open/js/jweixin-1.6.0.js first'))
-        return
-      }
-      function attempt(url, others) {
-        askHub(url, function (refusal, signature) {
-          // Another URL has taken this one's place: its end is the end of both.
-          if (turn !== latest) resolve(current)
-          else if (refusal) reject(refusal)
-          else {
-            configure(
-              wx,
-              signature,
-              function (error) {
-                if (turn !== latest) resolve(current)
-                else if (!error) resolve()
-                else if (others.length > 0 && /invalid signature/i.test(error.errMsg)) {
-                  learned = others[0] === landing ? 'landing' : 'current'
-                  signedUrl = others[0]
-                  attempt(others[0], [])
-                } else reject(error)
-              },
-              function (error) {
-                if (turn !== latest) return
-                current = Promise.reject(error)
-                tellOfResigning(current)
-              }
-            )
-          }
-        })
-      }
-      attempt(urls[0], urls.slice(1))
-    })
+    current = attempt(++latest, urlsToSign())
     return current
+  }
+
+  /** Has the first of the URLs signed, and gives WeChat the signature; `isSecond` after another that was refused. */
+  function attempt(turn, urls, isSecond) {
+    var url = urls[0]
+    var wx = options.wx || window.wx || window.jWeixin
+    signedUrl = url
+    if (!wx || typeof wx.config !== 'function') {
+      return Promise.reject(
+        failure('wx-missing', 'wx is not there', 'load https://res.wx.qq.com/open/js/jweixin-1.6.0.js first')
+      )
+    }
+    function isOutdated() {
+      return turn !== latest || urlsToSign()[0] !== url
+    }
+    /** Another URL has taken this one's place: its end is the end of both. */
+    function successor() {
+      if (turn === latest) tellOfResigning(sign())
+      return current
+    }
+    function giveUp(error) {
+      if (isSecond) {
+        // It has taught nothing. Nobody waits for more about it.
+        learned = null
+        latest++
+      }
+      return Promise.reject(error)
+    }
+    function afterRefusal(error) {
+      if (urls.length < 2 || !/invalid signature/i.test(error.errMsg)) return giveUp(error)
+      learned = urls[1] === landing ? 'landing' : 'current'
+      return attempt(++latest, [urls[1]], true)
+    }
+    function late(error) {
+      if (turn !== latest) return
+      if (isOutdated()) tellOfResigning(sign())
+      else {
+        current = afterRefusal(error)
+        tellOfResigning(current)
+      }
+    }
+    function give(signature) {
+      if (isOutdated()) return successor()
+      return new Promise(function (resolve) {
+        // WeChat tells a refusal to the latest listener, whichever wx.config it is about: one at a time.
+        configured = new Promise(function (ended) {
+          function tell(error) {
+            ended()
+            if (turn !== latest || (error && isOutdated())) resolve(successor())
+            else if (error) {
+              current = afterRefusal(error)
+              resolve(current)
+            } else resolve()
+          }
+          configure(wx, signature, tell, late)
+        })
+      })
+    }
+    return new Promise(function (resolve) {
+      askHub(url, function (refusal, signature) {
+        if (isOutdated()) resolve(successor())
+        else if (refusal) resolve(giveUp(refusal))
+        else {
+          resolve(
+            configured.then(function () {
+              return give(signature)
+            })
+          )
+        }
+      })
+    })
   }
 
   /** For what nobody waits for. */

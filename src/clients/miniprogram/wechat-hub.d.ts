@@ -7,7 +7,7 @@ export interface HubOptions {
   backEnds?: string[]
   /** For calls to the hub, in ms. Default: 10,000. */
   timeout?: number
-  /** Is told what fails in the background. Default: nobody is; it is tried again after 30 s. */
+  /** Is told what fails in the background. Default: nobody is; it is tried again after 30 s, or later if the hub says so. */
   onError?: (error: HubError) => void
 }
 
@@ -20,6 +20,8 @@ export interface HubError extends Error {
   statusCode?: number
   /** To be found in the hub's log. */
   requestId?: string
+  /** When another try may succeed, in seconds, where the hub said so. */
+  retryAfter?: number
 }
 
 export interface HubSession {
@@ -41,7 +43,10 @@ export interface HubRequest {
 
 /** Every promise rejects with a `HubError`. */
 export interface Hub {
-  /** A new login, one at a time: calls that come meanwhile share it. */
+  /**
+   * A new login, one at a time: calls that come meanwhile share it. After one that failed none is tried for 3 s, or for as long as the
+   * hub's `Retry-After` says, 60 s at most: the same error is the answer, to `session` and `request` too.
+   */
   login(): Promise<HubSession & { new_user?: boolean }>
   /**
    * The session; logs in if there is none or it is over. With `checkKey` also if WeChat no longer takes the user's session_key: ask for
@@ -64,7 +69,7 @@ export interface Hub {
   renew(): Promise<HubSession>
   /** Forgets the session, then ends it at the hub. Whoever asks for a session later logs in anew. */
   logout(): Promise<void>
-  /** For `onLaunch`: logs in, and from now on renews every 20 minutes while the mini program is in the foreground. */
+  /** For `onLaunch`: logs in, after a `logout` too, and from now on renews every 20 minutes while the mini program is in the foreground. */
   start(): void
   /** Ends the renewals. */
   stop(): void

@@ -13,6 +13,10 @@
 const renewEvery = 20 * 60 * 1000
 /** After a renewal that failed, in ms: within the grace of the old session, in case that only the answer was lost. */
 const tryAgainAfter = 30 * 1000
+/** After a login that failed, in ms: who asks meanwhile gets the same error. */
+const pause = 3 * 1000
+/** The longest that Retry-After is heeded for, in ms. */
+const longestPause = 60 * 1000
 /** A session with less to live is over, in ms. */
 const margin = 10 * 1000
 /** WeChat's errcode for a session_key that another login has replaced. */
@@ -34,6 +38,8 @@ function createHub(options) {
   let started = false
   let awake = false
   let loggedOut = false
+  /** The latest login that failed: why, and until when none is tried. */
+  let refusal
   let timer
 
   /** What the hub answers, or an error with its errcode and hint. */
@@ -70,10 +76,15 @@ function createHub(options) {
   }
 
   function login() {
+    if (isPausing(refusal)) return Promise.reject(refusal.error)
     return once('login', (flight) =>
       wxLogin()
         .then((code) => call('POST', '', undefined, { code }))
-        .then((answer) => accept(answer, flight)),
+        .then((answer) => accept(answer, flight))
+        .catch((error) => {
+          if (flight === flights) refusal = { error, end: Date.now() + pauseAfter(error) }
+          throw error
+        }),
     )
   }
 
@@ -99,10 +110,10 @@ function createHub(options) {
     })
   }
 
-  function session(wanted = {}) {
+  function session(wanted) {
     const present = kept.get()
     if (!isAlive(present)) return login().then(textOf)
-    if (!wanted.checkKey) return Promise.resolve(present.session)
+    if (!Object(wanted).checkKey) return Promise.resolve(present.session)
     const flight = flights
     return wxCheckSession().then((good) => {
       if (flight !== flights) throw loggedOutMeanwhile()
@@ -111,28 +122,29 @@ function createHub(options) {
   }
 
   /** The session to repeat a request with that was answered 401; the same one if another would not help. */
-  function anotherFor(refused, url) {
+  function anotherFor(refused, url, flight) {
     const present = kept.get()
     if (url.startsWith(`${base}/`) || !present || present.session !== refused) return replace(refused).then(textOf)
     // A back end may have reasons of its own; only the hub knows whether it is the session.
     return call('GET', '/current', refused).then(
       () => refused,
-      (error) => (error.statusCode === 401 ? replace(refused).then(textOf) : refused),
+      (error) => (error.statusCode === 401 && flight === flights ? replace(refused).then(textOf) : refused),
     )
   }
 
   function request(wanted) {
-    const name = headerFor(wanted.url, base, backEnds)
+    const { url } = Object(wanted)
+    const name = headerFor(url, base, backEnds)
     if (name === undefined) {
-      const message = `A session goes to the hub and to the origins in "backEnds" only, not to ${originOf(wanted.url)}`
+      const message = `A session goes to the hub and to the origins in "backEnds" only, not to ${originOf(url)}`
       return Promise.reject(failure(message, { errcode: -1, hint: 'Use wx.request for other hosts.' }))
     }
     const flight = flights
     return session().then((used) =>
       send(withSession(wanted, name, used)).then((response) => {
         if (response.statusCode !== 401 || flight !== flights) return response
-        return anotherFor(used, wanted.url).then((other) =>
-          other === used ? response : send(withSession(wanted, name, other)),
+        return anotherFor(used, url, flight).then((other) =>
+          other === used || flight !== flights ? response : send(withSession(wanted, name, other)),
         )
       }),
     )
@@ -160,13 +172,14 @@ function createHub(options) {
   }
 
   function keepUp() {
+    const flight = flights
     const work = isAlive(kept.get()) ? renew() : login()
-    work.catch(failed)
+    work.catch((error) => failed(error, flight))
   }
 
-  function failed(error) {
-    if (loggedOut) return
-    plan(tryAgainAfter)
+  function failed(error, flight) {
+    if (flight !== flights) return
+    plan(Math.max(tryAgainAfter, pauseAfter(error)))
     onError(error)
   }
 
@@ -182,12 +195,21 @@ function createHub(options) {
   }
 
   function start() {
-    if (started) return
+    if (started && !loggedOut) return
+    if (!started) {
+      wx.onAppShow(show)
+      wx.onAppHide(hide)
+    }
     started = true
     awake = true
-    wx.onAppShow(show)
-    wx.onAppHide(hide)
-    session({ checkKey: true }).then(() => plan(untilRenewal(kept.get())), failed)
+    loggedOut = false
+    const flight = flights
+    session({ checkKey: true }).then(
+      () => {
+        if (flight === flights) plan(untilRenewal(kept.get()))
+      },
+      (error) => failed(error, flight),
+    )
   }
 
   function stop() {
@@ -200,17 +222,26 @@ function createHub(options) {
 
   function onSession(what, data) {
     const options = { url: `${sessions}/current/${what}`, method: 'POST', data, timeout, redirect: 'manual' }
+    const flight = flights
     return request(options)
       .then(judged)
       .catch((error) => {
         const refused = () => Promise.reject(error)
         // These data are lost; what the user gives after a login is not.
-        return error.errcode === keyReplaced ? login().then(refused, refused) : refused()
+        return error.errcode === keyReplaced && flight === flights ? login().then(refused, refused) : refused()
       })
   }
 
-  const decrypt = ({ encryptedData, iv }) => onSession('decrypt', { encryptedData, iv })
-  const verify = ({ rawData, signature }) => onSession('verify', { rawData, signature })
+  function decrypt(sealed) {
+    const { encryptedData, iv } = Object(sealed)
+    return onSession('decrypt', { encryptedData, iv })
+  }
+
+  function verify(signed) {
+    const { rawData, signature } = Object(signed)
+    return onSession('verify', { rawData, signature })
+  }
+
   return { login, session, request, decrypt, verify, renew, logout, start, stop }
 }
 
@@ -233,7 +264,7 @@ function originOf(url) {
 
 /** Where the session goes in a request: not at all to strangers. */
 function headerFor(url, base, backEnds) {
-  const origin = originOf(url)
+  const origin = typeof url === 'string' ? originOf(url) : undefined
   if (origin === undefined) return undefined
   if (url.startsWith(`${base}/`)) return 'Authorization'
   return backEnds.includes(origin) ? 'X-Session' : undefined
@@ -248,21 +279,51 @@ function withSession(wanted, name, session) {
   return Object.assign({}, wanted, { header })
 }
 
-function send(options) {
+/** Calls a function of WeChat's with callbacks that settle the promise. */
+function asked(call, url) {
   return new Promise((resolve, reject) => {
-    const fail = (error) => reject(failure(error.errMsg, { errcode: -1, hint: hintFor(error.errMsg, options.url) }))
-    wx.request(Object.assign({}, options, { success: resolve, fail }))
+    const fail = (error) => {
+      const { errMsg, message } = Object(error)
+      const said = errMsg || message || 'fail'
+      reject(failure(said, { errcode: -1, hint: hintFor(said, url) }))
+    }
+    try {
+      call({ success: resolve, fail })
+    } catch (error) {
+      fail(error)
+    }
   })
+}
+
+function send(options) {
+  return asked((callbacks) => wx.request(Object.assign({}, options, callbacks)), options.url)
 }
 
 function hintFor(errMsg, url) {
   return /domain list/.test(errMsg) ? `Add ${originOf(url)} to the request合法域名 of the mini program.` : undefined
 }
 
-function judged({ statusCode, data }) {
+function judged({ statusCode, data, header }) {
   if (statusCode >= 200 && statusCode < 300) return data
   const { errcode = -statusCode, errmsg = `The hub answered HTTP ${statusCode}`, hint, requestId } = Object(data)
-  throw failure(errmsg, { errcode, hint, requestId, statusCode })
+  throw failure(errmsg, { errcode, hint, requestId, statusCode, retryAfter: retryAfterIn(header) })
+}
+
+/** In seconds. WeChat gives the names of headers as they came. */
+function retryAfterIn(header) {
+  const name = Object.keys(Object(header)).find((each) => each.toLowerCase() === 'retry-after')
+  return name !== undefined && /^\d{1,9}$/.test(header[name]) ? Number(header[name]) : undefined
+}
+
+/** In ms. */
+function pauseAfter({ retryAfter = 0 }) {
+  return Math.max(pause, Math.min(longestPause, retryAfter * 1000))
+}
+
+/** One that ends too late tells that the clock was put back. */
+function isPausing(refusal) {
+  const left = refusal === undefined ? 0 : refusal.end - Date.now()
+  return left > 0 && left <= longestPause
 }
 
 function failure(message, fields) {
@@ -274,18 +335,19 @@ function loggedOutMeanwhile() {
 }
 
 function wxLogin() {
-  return new Promise((resolve, reject) => {
-    const fail = ({ errMsg }) => reject(failure(errMsg, { errcode: -1 }))
-    const success = ({ code }) => (code ? resolve(code) : fail({ errMsg: 'wx.login gave no code' }))
-    wx.login({ success, fail })
+  return asked((callbacks) => wx.login(callbacks)).then((result) => {
+    const { code } = Object(result)
+    if (!code) throw failure('wx.login gave no code', { errcode: -1 })
+    return code
   })
 }
 
 /** Whether WeChat still takes the session_key of the last login. */
 function wxCheckSession() {
-  return new Promise((resolve) => {
-    wx.checkSession({ success: () => resolve(true), fail: () => resolve(false) })
-  })
+  return asked((callbacks) => wx.checkSession(callbacks)).then(
+    () => true,
+    () => false,
+  )
 }
 
 function isAnswer(answer) {
