@@ -1,19 +1,23 @@
 import type { Clock } from '../wechat/clock.js'
 import { type ReadMessage, readMessageText } from '../wechat/push.js'
 import type { Wechat } from '../wechat/wechat.js'
-import { BackEnd, type BackEndSettings, type Forwarded } from './back-end.js'
+import { BackEnd, type BackEndSettings, type Forwarded, type Late } from './back-end.js'
 import { BackEndFault, type FaultKind } from './back-end-fault.js'
 import type { BackEnds } from './back-ends.js'
 import type { CallbackEvent } from './callback-event.js'
-import type { Claims } from './claims.js'
-import { type Answerer, type Copies, Inbox, type LateReplies } from './inbox.js'
+import type { Claims, Settled } from './claims.js'
+import { type Answerer, type Copies, Inbox, type LateReplies, longestWaitForRetry } from './inbox.js'
 import { type Job, newJobId } from './job.js'
 import type { Outbox } from './outbox.js'
 import { sendLateReply } from './send-late-reply.js'
+import type { SharedReplies, Way } from './sharing.js'
 import { Undeliverable } from './undeliverable.js'
 
 /** A reply that is due is taken for lost this long, in ms, after the back end's time is over. */
 const lostAfter = 10_000
+
+/** How long a call of WeChat's may take in all, with a new access_token and with tries, in ms. */
+const longestCall = 180_000
 
 /** Faults of a back end that has not been asked. */
 const mayAskAgain: ReadonlySet<FaultKind> = new Set(['unreachable', 'busy', 'ended'])
@@ -38,7 +42,7 @@ export interface AccountPushesOptions {
 }
 
 /** The pushes of one account: who answers them, who gets copies, and what becomes of replies that are late. */
-export class AccountPushes implements LateReplies {
+export class AccountPushes implements LateReplies, SharedReplies {
   readonly #options: AccountPushesOptions
   readonly #answering: readonly BackEnd[]
   readonly #observing: readonly BackEnd[]
@@ -56,7 +60,8 @@ export class AccountPushes implements LateReplies {
     this.#observing = all.filter(({ settings }) => settings.observe)
     const { appID, type } = account.wechat
     const copiesOf = (forwarded: Forwarded) => this.#copiesOf(forwarded)
-    this.#inbox = new Inbox({ appID, type, clock, claims, copiesOf, observe, lateReplies: this })
+    const shared = claims.shared ? this : undefined
+    this.#inbox = new Inbox({ appID, type, clock, claims, copiesOf, observe, lateReplies: this, shared })
   }
 
   /** As `Inbox.answer`. */
@@ -64,16 +69,22 @@ export class AccountPushes implements LateReplies {
     return this.#inbox.answer({ push, arrived, answerer: () => this.#answererOf(push) })
   }
 
-  /** Sends what the outbox kept. Answers what is to be sent in its place. */
-  async send(job: Job): Promise<readonly Job[]> {
+  /** Sends what the outbox kept. */
+  async send(job: Job): Promise<void> {
     if (job.kind === 'reply') {
-      await sendLateReply(this.#options.account.wechat, job.to, job.text)
-      return []
+      if (job.kept && !(await this.#mayLeave(job))) return
+      return sendLateReply(this.#options.account.wechat, job.to, job.text)
     }
     const forwarded = { ...readAgain(job), id: job.about }
     if (job.kind === 'ask') return this.#askAgain(job.to, forwarded)
     await found(oneAt(job.to, this.#observing, forwarded)).tell(forwarded)
-    return []
+  }
+
+  /** How long it may take to send that, in ms. */
+  longest({ kind, to }: Job): number {
+    if (kind === 'reply') return longestCall
+    const there = [...this.#answering, ...this.#observing].filter(({ name }) => name === to)
+    return Math.max(0, ...there.map(({ longest }) => longest))
   }
 
   close(): Promise<void> {
@@ -98,6 +109,40 @@ export class AccountPushes implements LateReplies {
     }
   }
 
+  async overdue(forwarded: Forwarded, late: Late): Promise<string | undefined> {
+    const { claims, outbox } = this.#options
+    const answerer = this.#answererOf(forwarded)
+    if (late === 'drop' || answerer === undefined) return claims.overdue(forwarded.id)
+    const job = this.#job('ask', { to: answerer.name, text: forwarded.text, about: forwarded.id })
+    const change = outbox.adding(job, answerer.longest + lostAfter)
+    const reply = await claims.overdue(forwarded.id, { key: change.put.key, change })
+    outbox.added([job])
+    return reply
+  }
+
+  async settle(forwarded: Forwarded, reply: string, way: Way): Promise<Settled> {
+    const { claims, outbox } = this.#options
+    const evenOverdue = way === 'left' || way === 'dropped'
+    if (way === 'given' || way === 'dropped') {
+      return claims.settle(forwarded.id, { reply: evenOverdue ? '' : reply }, [], evenOverdue)
+    }
+    const kept = way === 'kept'
+    const jobs = this.#replies(forwarded, reply).map((job): Job => (kept ? { ...job, kept } : job))
+    const changes = jobs.map((job) => outbox.adding(job, kept ? longestWaitForRetry : 0))
+    const waiting = kept ? { reply, ...changes.map(({ put }) => ({ kept: put.key }))[0] } : { reply: '' }
+    const settled = await claims.settle(forwarded.id, waiting, changes, evenOverdue)
+    if (settled === 'settled') outbox.added(jobs)
+    return settled
+  }
+
+  /** Whether no retry has been given the reply for which this job waited. */
+  async #mayLeave({ about, id }: Job): Promise<boolean> {
+    const { claims, observe } = this.#options
+    const leaving = await claims.leave(about, id)
+    if (leaving === 'now') observe({ type: 'late', way: 'customer-service' })
+    return leaving !== undefined
+  }
+
   /** In the place of what would ask again. */
   async #keep({ id }: Forwarded, replies: readonly Job[]): Promise<void> {
     const { outbox, account } = this.#options
@@ -119,19 +164,28 @@ export class AccountPushes implements LateReplies {
   }
 
   /** A push can have come once more since it was to be asked again, and have had its reply. */
-  async #askAgain(name: string, forwarded: Forwarded): Promise<readonly Job[]> {
-    const { claims, observe } = this.#options
-    if (this.#sentUnkept.has(forwarded.id) || (await claims.isFinished(forwarded.id))) return []
+  async #askAgain(name: string, forwarded: Forwarded): Promise<void> {
+    const { claims, outbox } = this.#options
+    const { id } = forwarded
+    if (this.#sentUnkept.has(id)) return
+    const state = await claims.stateOf(id)
+    if (state === 'finished') return
+    if (state === 'held') throw new Error('another process is at work on it')
+    const replies = this.#replies(forwarded, await this.#askOnceMore(name, forwarded))
+    const changes = replies.map((job) => outbox.adding(job))
+    const settled = await claims.settle(id, { reply: '' }, changes, true)
+    if (settled === 'elsewhere') throw new Error('another process has begun to work on it')
+    if (settled === 'settled') outbox.added(replies)
+  }
+
+  async #askOnceMore(name: string, forwarded: Forwarded): Promise<string> {
     try {
-      const reply = await this.#answererNamed(name, forwarded).ask(forwarded)
-      await claims.finish(forwarded.id, '')
-      return this.#replies(forwarded, reply)
+      return await this.#answererNamed(name, forwarded).ask(forwarded)
     } catch (error) {
       // It may have done what it was asked for: no third time.
       if (!(error instanceof BackEndFault) || mayAskAgain.has(error.kind)) throw error
-      observe({ type: 'fault', to: name, error })
-      await claims.finish(forwarded.id, '')
-      return []
+      this.#options.observe({ type: 'fault', to: name, error })
+      return ''
     }
   }
 

@@ -1,64 +1,184 @@
 import { randomUUID } from 'node:crypto'
 import type { Change, KeyValueStore } from '../stores/store.js'
+import type { AtWork, Claim, Finished } from './claim.js'
 
 /** In ms. WeChat's retries end within 20 s; a push that comes once more after an hour is treated as new. */
 const kept = 3_600_000
 
-/** What is known of a push: who is at work on it, at which delivery, or what the reply was. */
-type Claim = { readonly by: string; readonly deliveries: number } | { readonly reply: string }
-
-/** What claiming a push has shown: whether it is the first claim, how many deliveries came to nothing, or what the reply was. */
+/**
+ * What claiming a push has shown: whether it is the first claim, how many deliveries came to nothing, what the reply was
+ * (`waited`: that no delivery has been given it before), or that another process is at work on it (`overdue`: that its reply
+ * goes another way).
+ */
 export type Claimed =
   | { readonly first: boolean; readonly deliveries: number }
-  | { readonly first: false; readonly reply: string }
+  | { readonly first: false; readonly reply: string; readonly waited?: boolean }
+  | { readonly first: false; readonly elsewhere: true; readonly deliveries: number; readonly overdue: boolean }
+
+/**
+ * How it ended to settle a push: it is settled; not, since a delivery was answered without its reply (`overdue`), since
+ * another process is at work on it (`elsewhere`), or since it had been settled already.
+ */
+export type Settled = 'settled' | 'overdue' | 'elsewhere' | Finished
 
 export interface ClaimsOptions {
   readonly store: KeyValueStore
   readonly clock: { now(): number }
+  /** Whose pushes. */
+  readonly appID: string
 }
 
-/** Remembers in a store which pushes were handled, and with what reply. */
-export class Claims {
-  readonly #store: KeyValueStore
-  readonly #clock: { now(): number }
-  readonly #self = randomUUID()
+/** What is to become of a claim, if anything, and what is made in the same step. */
+interface Next<T> {
+  readonly answer: T
+  readonly become?: Claim
+  readonly also?: readonly Change[]
+}
 
-  constructor({ store, clock }: ClaimsOptions) {
-    this.#store = store
-    this.#clock = clock
+/** Remembers in a store which pushes of an account were handled, by whom, and with what reply. */
+export class Claims {
+  /** Whether other processes use the store as well. */
+  readonly shared: boolean
+  readonly #options: ClaimsOptions
+  readonly #self: string
+
+  constructor(options: ClaimsOptions) {
+    const { peers } = options.store
+    this.#options = options
+    this.shared = peers !== undefined
+    this.#self = peers?.self ?? randomUUID()
   }
 
-  /** Claims a push, and stores `also` with the first claim. One that a process left unfinished is taken over. */
-  async claim(id: string, also: readonly Change[]): Promise<Claimed> {
-    const found = await this.#store.putIfAbsent(this.#entry(id, { by: this.#self, deliveries: 1 }), also)
-    return found === undefined ? { first: true, deliveries: 0 } : this.#takeOver(id, found)
+  /**
+   * Claims a push for a delivery, and stores `also` with the first claim. One that a process left unfinished is taken over.
+   * `counted`: the delivery has been counted before.
+   */
+  async claim(id: string, also: readonly Change[], counted = false): Promise<Claimed> {
+    const first = { answer: { first: true, deliveries: 0 }, become: { by: this.#self, deliveries: 1 }, also }
+    const found = await this.#options.store.putIfAbsent(this.#entry(id, first.become), also)
+    if (found === undefined) return first.answer
+    return this.#change<Claimed>(id, found, async (claim) => {
+      if (claim === undefined) return first
+      if ('reply' in claim) return { answer: { first: false, reply: claim.reply, waited: claim.kept !== undefined } }
+      const { deliveries, overdue = false, ask } = claim
+      const now = counted ? deliveries : deliveries + 1
+      if (await this.#isHeld(claim)) {
+        const answer = { first: false, elsewhere: true, deliveries: now - 1, overdue } as const
+        return counted ? { answer } : { answer, become: { ...claim, deliveries: now } }
+      }
+      // What would ask again stays until there is a reply.
+      const become = { by: this.#self, deliveries: now, ...(ask === undefined ? {} : { ask }) }
+      return { answer: { first: false, deliveries: now - 1 }, become }
+    })
   }
 
   async finish(id: string, reply: string): Promise<void> {
-    await this.#store.write([{ put: this.#entry(id, { reply }) }])
+    await this.#options.store.write([{ put: this.#entry(id, { reply }) }])
   }
 
-  /** Whether a push was handled to its end. */
-  async isFinished(id: string): Promise<boolean> {
-    const found = await this.#store.get(keyOf(id))
-    return found !== undefined && 'reply' in JSON.parse(found)
+  /** Counts one more delivery of a push that is being handled. Answers how many there were at all processes; 0: it is over. */
+  count(id: string): Promise<number> {
+    return this.#change<number>(id, undefined, (claim) => {
+      if (claim === undefined || 'reply' in claim) return { answer: 0 }
+      const deliveries = claim.deliveries + 1
+      return { answer: deliveries, become: { ...claim, deliveries } }
+    })
   }
 
-  async #takeOver(id: string, found: string): Promise<Claimed> {
+  /**
+   * A delivery is to be answered without the reply: whoever is at work on the push has to send that another way. `ask` puts
+   * the job that asks again, should that process end before. Answers the reply if there is one after all that any retry may have.
+   */
+  overdue(id: string, ask?: { readonly key: string; readonly change: Change }): Promise<string | undefined> {
+    return this.#change<string | undefined>(id, undefined, (claim) => {
+      if (claim !== undefined && 'reply' in claim) return { answer: claim.kept === undefined ? claim.reply : undefined }
+      const { overdue, ...atWork } = claim ?? { by: this.#self, deliveries: 1 }
+      if (overdue) return { answer: undefined }
+      const asked = ask === undefined || atWork.ask !== undefined
+      if (asked) return { answer: undefined, become: { ...atWork, overdue: true } }
+      return { answer: undefined, become: { ...atWork, overdue: true, ask: ask.key }, also: [ask.change] }
+    })
+  }
+
+  /**
+   * Ends the work on a push, and makes `also` in the same step. `evenOverdue`: the reply goes another way, or has gone one.
+   */
+  settle(id: string, finished: Finished, also: readonly Change[], evenOverdue: boolean): Promise<Settled> {
+    // Most pushes have one delivery.
+    const guess = JSON.stringify({ by: this.#self, deliveries: 1 })
+    return this.#change<Settled>(id, guess, async (claim) => {
+      if (claim !== undefined && 'reply' in claim) return { answer: claim }
+      if (claim !== undefined && (await this.#isHeld(claim))) return { answer: 'elsewhere' }
+      if (claim?.overdue && !evenOverdue) return { answer: 'overdue' }
+      const asking = claim?.ask === undefined ? [] : [{ remove: claim.ask }]
+      return { answer: 'settled', become: finished, also: [...asking, ...also] }
+    })
+  }
+
+  /** A retry is given the reply that waited for one. Answers what it gets; `undefined`: nothing is known of it. */
+  take(id: string): Promise<string | undefined> {
+    return this.#change<string | undefined>(id, undefined, (claim) => {
+      if (claim === undefined || !('reply' in claim)) return { answer: undefined }
+      const { reply, kept: job } = claim
+      return job === undefined ? { answer: reply } : { answer: reply, become: { reply }, also: [{ remove: job }] }
+    })
+  }
+
+  /**
+   * The job that was stored with a reply begins to send it, as no retry has come for it. Answers whether it may: `again`: a
+   * process that began to has ended.
+   */
+  leave(id: string, job: string): Promise<'now' | 'again' | undefined> {
+    return this.#change<'now' | 'again' | undefined>(id, undefined, (claim) => {
+      if (claim === undefined) return { answer: 'again' }
+      if (!('reply' in claim)) return { answer: undefined }
+      if (claim.kept === undefined) return { answer: claim.left === job ? 'again' : undefined }
+      return { answer: 'now', become: { reply: '', left: job } }
+    })
+  }
+
+  /** Whether a push was handled to its end, or another process is at work on it. */
+  async stateOf(id: string): Promise<'finished' | 'held' | 'free'> {
+    const found = await this.#options.store.get(this.#keyOf(id))
+    if (found === undefined) return 'free'
     const claim: Claim = JSON.parse(found)
-    if ('reply' in claim) return { first: false, reply: claim.reply }
-    const { deliveries } = claim
-    const own = { put: this.#entry(id, { by: this.#self, deliveries: deliveries + 1 }) }
-    if (await this.#store.replace(keyOf(id), found, [own])) return { first: false, deliveries }
-    const now = await this.#store.get(keyOf(id))
-    return now === undefined ? this.claim(id, []) : this.#takeOver(id, now)
+    if ('reply' in claim) return 'finished'
+    return (await this.#isHeld(claim)) ? 'held' : 'free'
+  }
+
+  /** Makes one atomic step of what `next` says; it is asked again when others came first. `found`: what was there. */
+  async #change<T>(
+    id: string,
+    found: string | undefined,
+    next: (claim: Claim | undefined) => Next<T> | Promise<Next<T>>,
+  ): Promise<T> {
+    const { store } = this.#options
+    const key = this.#keyOf(id)
+    for (let value = found ?? (await store.get(key)); ; value = await store.get(key)) {
+      const { answer, become, also = [] } = await next(value === undefined ? undefined : JSON.parse(value))
+      if (become === undefined) return answer
+      const put = this.#entry(id, become)
+      const made =
+        value === undefined
+          ? (await store.putIfAbsent(put, also)) === undefined
+          : await store.replace(key, value, [{ put }, ...also])
+      if (made) return answer
+    }
+  }
+
+  /** Whether a living other process is at work. One that cannot be asked about is taken to live. */
+  async #isHeld({ by }: AtWork): Promise<boolean> {
+    const { peers } = this.#options.store
+    if (peers === undefined || by === this.#self) return false
+    return peers.isAlive(by).catch(() => true)
   }
 
   #entry(id: string, claim: Claim) {
-    return { key: keyOf(id), value: JSON.stringify(claim), expiresAt: this.#clock.now() + kept }
+    const expiresAt = this.#options.clock.now() + kept
+    return { key: this.#keyOf(id), value: JSON.stringify(claim), expiresAt }
   }
-}
 
-function keyOf(id: string): string {
-  return `once/${id}`
+  #keyOf(id: string): string {
+    return `once/${this.#options.appID}/${id}`
+  }
 }

@@ -23,7 +23,7 @@ export class DeadLetters {
   /** The dead letters of an account, oldest first, from after the one with the id `after`. */
   async list(appID: string, { after, limit }: { after?: string; limit: number }): Promise<readonly Job[]> {
     const from = after === undefined ? {} : { after: keyOf(appID, after) }
-    const entries = await this.#store.list({ prefix: keyOf(appID, ''), ...from, limit })
+    const entries = await this.#store.list({ prefix: deadPrefixOf(appID), ...from, limit })
     return entries.map(({ value }): Job => JSON.parse(value))
   }
 
@@ -48,6 +48,11 @@ export class DeadLetters {
   }
 }
 
+/** What the keys of an account's dead letters begin with. */
+export function deadPrefixOf(appID: string): string {
+  return `dead/${appID}/`
+}
+
 function keyOf(appID: string, id: string): string {
-  return `dead/${appID}/${id}`
+  return `${deadPrefixOf(appID)}${id}`
 }

@@ -27,7 +27,8 @@ export class Handlings {
     this.#underWay.set(id, handling)
     handling.whenFinished(() => {
       this.#underWay.delete(id)
-      this.#young.set(id, handling)
+      // Of what another process does nothing is known here for longer than a delivery waits.
+      if (!handling.elsewhere) this.#young.set(id, handling)
     })
   }
 

@@ -1,5 +1,5 @@
 import type { Change } from '../stores/store.js'
-import type { Clock } from '../wechat/clock.js'
+import { type Clock, pause } from '../wechat/clock.js'
 import type { AccountType } from '../wechat/options.js'
 import type { ReadMessage } from '../wechat/push.js'
 import { readReplyXml } from '../wechat/reply.js'
@@ -9,6 +9,8 @@ import type { Claimed, Claims } from './claims.js'
 import { Handling } from './handling.js'
 import { Handlings } from './handlings.js'
 import { identityOf } from './identity.js'
+import { inTime } from './in-time.js'
+import { type Made, type SharedReplies, Sharing } from './sharing.js'
 
 /**
  * [REPLY] WeChat waits 5 s. For the reply a delivery waits so long, in ms; what has to be stored then may take so long more; and
@@ -21,10 +23,13 @@ const longestStoring = 250
 const lastDelivery = 3
 
 /** A reply that waits for a retry is sent another way if none comes within this time, in ms. */
-const longestWaitForRetry = 15_000
+export const longestWaitForRetry = 15_000
 
 /** A store that takes longer to claim a push, in ms, is as good as none. */
 const longestClaim = 1_000
+
+/** How often it is looked what another process has made of a push, in ms. */
+const lookPause = 75
 
 /** A push that nobody else is known to have handled. */
 const unclaimed: Claimed = { first: true, deliveries: 0 }
@@ -73,6 +78,8 @@ export interface InboxOptions {
   readonly lateReplies: LateReplies
   /** What was handled before this process began. Default: nothing is known of it. */
   readonly claims?: Claims
+  /** What is settled with other processes that get deliveries of the same pushes. Default: there are none. */
+  readonly shared?: SharedReplies | undefined
   /** The copies of a push; `undefined` if nobody observes it. Default: nobody ever does. */
   readonly copiesOf?: (forwarded: Forwarded) => Copies | undefined
   readonly observe: (event: CallbackEvent) => void
@@ -84,9 +91,14 @@ export class Inbox {
   readonly #handlings = new Handlings()
   /** End the waiting for retries. */
   readonly #waits = new Set<() => Promise<void>>()
+  readonly #sharing: Sharing | undefined
 
   constructor(options: InboxOptions) {
+    const { claims, shared, clock, observe } = options
     this.#options = options
+    if (claims !== undefined && shared !== undefined) {
+      this.#sharing = new Sharing({ claims, replies: shared, clock, observe })
+    }
   }
 
   /**
@@ -96,16 +108,19 @@ export class Inbox {
   async answer(delivery: Delivery): Promise<string | undefined> {
     const { push, arrived } = delivery
     const id = identityOf(this.#options.appID, push.message)
-    const before = this.#handlings.get(id)
     const forwarded = { message: push.message, text: push.text, format: push.format, id }
-    const handling = before ?? this.#begin(forwarded, delivery.answerer)
-    handling.deliveries += 1
+    let handling = this.#join(forwarded, delivery.answerer)
     const repeated = handling.deliveries > 1
     if (handling.reply === undefined && !handling.overdue) await this.#wait(handling, arrived)
-    const reply = handling.overdue ? '' : (handling.reply ?? this.#postpone(handling, forwarded))
+    if (handling.elsewhere) handling = await this.#follow(handling, forwarded, delivery)
+    if (this.#sharing !== undefined) await this.#sharing.prepare(handling, id, arrived + longestWait)
+    let reply = handling.overdue ? '' : (handling.reply ?? this.#postpone(handling, forwarded))
+    handling.open -= 1
     if (reply !== undefined && !handling.overdue) this.#give(handling)
     // After `success` WeChat does not ask again.
-    if (handling.overdue && handling.expected !== undefined) await this.#within(longestStoring, handling.expected)
+    if (handling.overdue && handling.expected !== undefined) {
+      reply = (await inTime(this.#options.clock, longestStoring, handling.expected)) ?? ''
+    }
     const outcome = reply === undefined ? 'unanswered' : reply === '' ? 'success' : 'reply'
     const duplicate = repeated || handling.earlier > 0
     const ms = this.#options.clock.monotonic() - arrived
@@ -115,30 +130,47 @@ export class Inbox {
 
   /** Waits for no retry any more: what would have been given to one goes another way now. */
   async close(): Promise<void> {
+    this.#sharing?.close()
     await Promise.all([...this.#waits].map((end) => end()))
   }
 
-  #begin(forwarded: Forwarded, answererOf: () => Answerer | undefined): Handling {
+  /** What handles a push, with one delivery more. */
+  #join(forwarded: Forwarded, answererOf: () => Answerer | undefined): Handling {
+    const before = this.#handlings.get(forwarded.id)
+    const handling = before ?? this.#begin(forwarded, answererOf())
+    handling.deliveries += 1
+    handling.open += 1
+    if (before !== undefined) this.#sharing?.count(handling, forwarded.id)
+    return handling
+  }
+
+  /** `claimed`: what claiming it has shown, if that was done. */
+  #begin(forwarded: Forwarded, answerer: Answerer | undefined, claimed?: Claimed): Handling {
     this.#handlings.forget(this.#options.clock.monotonic())
     const handling = new Handling()
     // Whatever can be done at once is done before anybody else can come.
-    void this.#handle(handling, forwarded, answererOf())
+    void this.#handle(handling, forwarded, answerer, claimed)
     this.#handlings.add(forwarded.id, handling)
     return handling
   }
 
-  async #handle(handling: Handling, forwarded: Forwarded, answerer: Answerer | undefined): Promise<void> {
+  async #handle(
+    handling: Handling,
+    forwarded: Forwarded,
+    answerer: Answerer | undefined,
+    before?: Claimed,
+  ): Promise<void> {
     if (answerer !== undefined) handling.late = answerer.late
-    const claiming = this.#claim(forwarded, answerer)
+    const claiming = before ?? this.#claim(forwarded, answerer)
     const claimed = claiming instanceof Promise ? await claiming : claiming
     if ('reply' in claimed) {
-      handling.earlier = 1
       // With a store that was slow.
-      if (handling.overdue) await this.#sendLate(handling, forwarded, claimed.reply)
-      handling.finish(claimed.reply)
-      return
+      if (handling.overdue && !claimed.waited) await this.#sendLate(handling, forwarded, claimed.reply)
+      return handling.foundFinished(claimed)
     }
     handling.earlier = claimed.deliveries
+    if (answerer === undefined && this.#sharing !== undefined) return handling.finish('')
+    if ('elsewhere' in claimed) return handling.handOver(claimed.overdue)
     const asked = answerer === undefined ? '' : this.#ask(answerer, forwarded)
     const reply = asked instanceof Promise ? await asked : asked
     if (reply === undefined) return
@@ -156,7 +188,8 @@ export class Inbox {
 
   async #claimIn(claims: Claims, forwarded: Forwarded, copies: Copies | undefined): Promise<Claimed> {
     try {
-      const claimed = await this.#within(longestClaim, claims.claim(forwarded.id, copies?.changes ?? []))
+      const claiming = claims.claim(forwarded.id, copies?.changes ?? [])
+      const claimed = await inTime(this.#options.clock, longestClaim, claiming)
       if (claimed === undefined) throw new Error(`the store took longer than ${longestClaim} ms`)
       if (claimed.first) copies?.stored()
       return claimed
@@ -186,6 +219,28 @@ export class Inbox {
 
   #finish(handling: Handling, forwarded: Forwarded, reply: string): Promise<void> | undefined {
     const passive = this.#options.type === 'official' || isTransfer(reply)
+    if (this.#sharing !== undefined) return this.#settle(this.#sharing, handling, { forwarded, reply, passive })
+    return this.#finishAlone(handling, { forwarded, reply, passive })
+  }
+
+  /** Tells the other processes before anybody is told the reply. While the store fails, this one's memory decides. */
+  async #settle(sharing: Sharing, handling: Handling, made: Made): Promise<void> {
+    const { forwarded, reply } = made
+    const settled = await sharing.settle(handling, made)
+    handling.settling = undefined
+    if (settled) return
+    if (handling.overdue || !made.passive) {
+      handling.leaving = true
+      await this.#sendLate(handling, forwarded, reply)
+      handling.finish('')
+      return sharing.settleLater(forwarded.id, '')
+    }
+    handling.finish(reply)
+    if (handling.postponed && !handling.given) this.#awaitRetry(handling, forwarded, reply)
+    else sharing.settleLater(forwarded.id, reply)
+  }
+
+  #finishAlone(handling: Handling, { forwarded, reply, passive }: Made): Promise<void> | undefined {
     if (handling.overdue || !passive) return this.#finishAnotherWay(handling, forwarded, reply)
     handling.finish(reply)
     if (handling.postponed) this.#awaitRetry(handling, forwarded, reply)
@@ -212,12 +267,49 @@ export class Inbox {
     })
   }
 
-  /** What the work gives, or `undefined` after `ms`. */
-  #within<T>(ms: number, work: Promise<T>): Promise<T | undefined> {
-    return new Promise((resolve, reject) => {
-      const stop = this.#options.clock.after(ms, () => resolve(undefined))
-      work.then(resolve, reject).finally(stop)
-    })
+  /**
+   * Looks what another process makes of a push until the delivery's time is up. Should that process end, this one goes on with
+   * it. Answers what the delivery is decided by.
+   */
+  async #follow(handling: Handling, forwarded: Forwarded, { arrived, answerer }: Delivery): Promise<Handling> {
+    const { clock } = this.#options
+    const end = arrived + longestWait
+    while (handling.reply === undefined && !handling.overdue && clock.monotonic() < end) {
+      await pause(clock, Math.min(lookPause, end - clock.monotonic()))
+      const looking = this.#look(handling, forwarded, answerer)
+      const taken = await inTime(clock, end + longestStoring - clock.monotonic(), looking)
+      if (taken !== undefined) return this.#moveTo(taken, arrived)
+    }
+    return handling
+  }
+
+  /** Answers what handles the push here, if that is not another process any more. */
+  async #look(
+    handling: Handling,
+    forwarded: Forwarded,
+    answererOf: () => Answerer | undefined,
+  ): Promise<Handling | undefined> {
+    const claimed = await this.#sharing?.look(forwarded.id)
+    if (claimed === undefined) return undefined
+    if ('elsewhere' in claimed) {
+      handling.overdue ||= claimed.overdue
+      return undefined
+    }
+    // Another delivery may have found out first.
+    if (!('reply' in claimed)) {
+      return this.#handlings.get(forwarded.id) ?? this.#begin(forwarded, answererOf(), claimed)
+    }
+    handling.foundFinished(claimed)
+    this.#handlings.add(forwarded.id, handling)
+    return undefined
+  }
+
+  /** A delivery waits for this handling now. */
+  async #moveTo(handling: Handling, arrived: number): Promise<Handling> {
+    handling.deliveries += 1
+    handling.open += 1
+    if (handling.reply === undefined && !handling.overdue) await this.#wait(handling, arrived)
+    return handling
   }
 
   /** Time is up for a delivery: leaves it to WeChat to ask again, or answers `success` and lets the reply go another way. */
@@ -232,8 +324,11 @@ export class Inbox {
 
   #overdue(handling: Handling, forwarded: Forwarded): void {
     handling.overdue = true
-    if (handling.late === 'drop' || handling.leaving) return
-    handling.expected = this.#guarded('late', () => this.#options.lateReplies.expect(forwarded))
+    if (handling.leaving) return
+    if (this.#sharing !== undefined) handling.expected = this.#sharing.overdue(handling, forwarded)
+    else if (handling.late !== 'drop') {
+      handling.expected = this.#guarded('late', () => this.#options.lateReplies.expect(forwarded))
+    }
   }
 
   #give(handling: Handling): void {
@@ -246,8 +341,9 @@ export class Inbox {
     const end = async () => {
       callOff()
       this.#waits.delete(end)
-      if (handling.given || handling.overdue) return
+      if (handling.given || handling.overdue) return this.#sharing?.settleLater(forwarded.id, reply)
       handling.overdue = true
+      if (this.#sharing !== undefined) return this.#settle(this.#sharing, handling, { forwarded, reply, passive: true })
       await this.#sendLate(handling, forwarded, reply)
       await this.#remember(forwarded, '')
     }
@@ -269,12 +365,13 @@ export class Inbox {
     return claims === undefined ? undefined : this.#guarded('finish', () => claims.finish(id, reply))
   }
 
-  async #guarded(operation: 'finish' | 'late', work: () => Promise<void>): Promise<void> {
+  async #guarded(operation: 'finish' | 'late', work: () => Promise<void>): Promise<undefined> {
     try {
       await work()
     } catch (error) {
       this.#options.observe({ type: 'store-failed', operation, error })
     }
+    return undefined
   }
 }
 

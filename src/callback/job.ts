@@ -24,6 +24,8 @@ export interface Job {
   readonly attempts: number
   /** Why the last try failed. */
   readonly error?: string
+  /** Of a `reply`: it waits for WeChat's retry, and is sent only if none has been given it. */
+  readonly kept?: true
 }
 
 /** In the order of their times. `now` in ms since the epoch. */

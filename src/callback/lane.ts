@@ -1,4 +1,4 @@
-import type { Change, KeyValueStore } from '../stores/store.js'
+import type { Change, Entry, KeyValueStore } from '../stores/store.js'
 import type { Clock } from '../wechat/clock.js'
 import { BackEndFault } from './back-end-fault.js'
 import type { CallbackEvent } from './callback-event.js'
@@ -18,20 +18,26 @@ const longestTrial = { copy: 24 * 3_600_000, ask: 600_000, reply: 3_600_000 } as
 /** After a failure of the store, in ms. */
 const storePause = 10_000
 
+/**
+ * A job that a process has taken is everybody's again so long, in ms, after its sending has to be over: clocks may differ, and a
+ * process may stand still for a moment.
+ */
+const leaseMargin = 60_000
+
 export interface LaneOptions {
   readonly store: KeyValueStore
   readonly clock: Clock
   readonly random: () => number
-  readonly send: (job: Job) => Promise<readonly Job[]>
+  readonly send: (job: Job) => Promise<void>
+  /** How long that may take, in ms. */
+  readonly longest: (job: Job) => number
   readonly isFinal: (error: unknown, job: Job) => boolean
   readonly observe: (event: CallbackEvent) => void
   /** What the keys of this lane begin with; the time at which each is due follows, as 15 digits. */
   readonly prefix: string
-  readonly rekey: (job: Job, due: number) => string
-  readonly adding: (job: Job) => Change
+  /** How a job that is due then is stored. */
+  readonly entryOf: (job: Job, due: number) => Entry
   readonly bury: (job: Job) => Change
-  /** Told of jobs that came out of others. */
-  readonly followed: (jobs: readonly Job[]) => void
   /** Told when a job has left the lane. */
   readonly left: () => void
 }
@@ -50,6 +56,8 @@ export class Lane {
   /** Keys of those that have been sent since the store was last asked: its answer can still hold them. */
   readonly #done = new Set<string>()
   readonly #underWay = new Set<Promise<void>>()
+  /** How many are being sent. */
+  #sending = 0
   #looking = false
   #lookAgain = false
   #closed = false
@@ -81,25 +89,29 @@ export class Lane {
         this.#options.observe({ type: 'store-failed', operation: 'outbox', error })
         return storePause
       })
-      if (wait !== undefined && !this.#closed) {
-        this.#callOff = this.#options.clock.after(wait, () => this.look(), { background: true })
-      }
+      if (wait !== undefined) this.#lookLater(wait)
     } while (this.#lookAgain)
     this.#looking = false
+  }
+
+  #lookLater(wait: number): void {
+    this.#callOff()
+    if (!this.#closed) this.#callOff = this.#options.clock.after(wait, () => this.look(), { background: true })
   }
 
   /** Takes up what is due and there is room for. Answers after how many ms the next one is due; `undefined`: nothing to wait for. */
   async #take(): Promise<number | undefined> {
     const { store, clock, prefix } = this.#options
-    if (this.#closed || this.#taken.size >= mostAtOnce) return undefined
+    if (this.#closed || this.#sending >= mostAtOnce) return undefined
     this.#done.clear()
     const entries = await store.list({ prefix, limit: mostAtOnce + this.#taken.size })
     for (const { key, value } of entries) {
-      if (this.#closed || this.#taken.size >= mostAtOnce) return undefined
+      if (this.#closed || this.#sending >= mostAtOnce) return undefined
       if (this.#taken.has(key) || this.#done.has(key)) continue
       const wait = dueIn(key, prefix) - clock.now()
       if (wait > 0) return wait
       this.#taken.add(key)
+      this.#sending += 1
       const sending = this.#send(key, value).finally(() => this.#underWay.delete(sending))
       this.#underWay.add(sending)
     }
@@ -107,18 +119,50 @@ export class Lane {
   }
 
   async #send(key: string, value: string): Promise<void> {
-    const outcome = await this.#outcomeOf(value)
-    if (outcome !== undefined && (await this.#written([{ remove: key }, ...outcome.changes]))) outcome.after()
+    const { store, observe } = this.#options
+    // To wait for nothing costs too.
+    const lease = store.peers === undefined ? undefined : this.#lease(key, value)
+    try {
+      const held = lease === undefined ? key : await lease
+      if (held !== undefined) await this.#sendHeld(held, value)
+    } catch (error) {
+      observe({ type: 'store-failed', operation: 'outbox', error })
+      this.#lookLater(storePause)
+    }
     this.#taken.delete(key)
     this.#done.add(key)
+    this.#sending -= 1
     if (!this.#closed) this.look()
   }
 
+  async #sendHeld(held: string, value: string): Promise<void> {
+    this.#taken.add(held)
+    const outcome = await this.#outcomeOf(value)
+    if (outcome !== undefined && (await this.#written(held, value, outcome.changes))) outcome.after()
+    this.#taken.delete(held)
+    this.#done.add(held)
+  }
+
+  /**
+   * Takes a job out of reach of other processes for longer than its sending can last. Answers its new key; `undefined` if another
+   * one was first.
+   */
+  async #lease(key: string, value: string): Promise<string | undefined> {
+    const { store, clock, entryOf, longest } = this.#options
+    const job = jobIn(value)
+    if (job === undefined) return key
+    const put = { ...entryOf(job, clock.now() + longest(job) + leaseMargin), value }
+    return (await store.replace(key, value, [{ remove: key }, { put }])) ? put.key : undefined
+  }
+
   /** What is sent is not sent again because the store does not take it: the store is asked again. */
-  async #written(changes: readonly Change[]): Promise<boolean> {
+  async #written(held: string, value: string, also: readonly Change[]): Promise<boolean> {
     const { store, clock, observe } = this.#options
+    const changes = [{ remove: held }, ...also]
     while (true) {
       try {
+        // After the time for which it was taken it may be another process's.
+        if (store.peers !== undefined) return await store.replace(held, value, changes)
         await store.write(changes)
         return true
       } catch (error) {
@@ -144,33 +188,32 @@ export class Lane {
 
   /** `undefined`: it stays as it is. */
   async #try(job: Job): Promise<Outcome | undefined> {
-    const { send, observe, adding, followed, left } = this.#options
+    const { send, observe, left } = this.#options
     try {
-      const next = await send(job)
+      await send(job)
       observe({ type: 'sent', job })
-      return {
-        changes: next.map(adding),
-        after() {
-          left()
-          followed(next)
-        },
-      }
+      return { changes: [], after: left }
     } catch (error) {
       // Nothing is wrong with it: the next process sends it.
-      if (error instanceof BackEndFault && error.kind === 'ended') return undefined
+      if (error instanceof BackEndFault && error.kind === 'ended') return this.#left(job)
       return this.#failed(job, error)
     }
   }
 
+  #left(job: Job): Outcome | undefined {
+    const { store, clock, entryOf } = this.#options
+    if (store.peers === undefined) return undefined
+    return { changes: [{ put: entryOf(job, clock.now()) }], after: () => undefined }
+  }
+
   #failed(job: Job, error: unknown): Outcome {
-    const { clock, isFinal, observe, rekey, bury, left } = this.#options
+    const { clock, isFinal, observe, entryOf, bury, left } = this.#options
     const tried = { ...job, attempts: job.attempts + 1, error: error instanceof Error ? error.message : String(error) }
     const pause = this.#pauseAfter(tried.attempts)
     const last = isFinal(error, job) || clock.now() + pause - job.accepted > longestTrial[job.kind]
     observe({ type: 'not-sent', job: tried, error, retryIn: last ? undefined : pause })
     if (last) return { changes: [bury(tried)], after: left }
-    const again = { put: { key: rekey(tried, clock.now() + pause), value: JSON.stringify(tried) } }
-    return { changes: [again], after: () => undefined }
+    return { changes: [{ put: entryOf(tried, clock.now() + pause) }], after: () => undefined }
   }
 
   #pauseAfter(attempts: number): number {

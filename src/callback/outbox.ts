@@ -1,25 +1,33 @@
-import { createHash } from 'node:crypto'
-import type { Change, KeyValueStore } from '../stores/store.js'
+import type { Entry, KeyValueStore } from '../stores/store.js'
 import type { Clock } from '../wechat/clock.js'
 import type { CallbackEvent } from './callback-event.js'
-import { DeadLetters } from './dead-letters.js'
+import { DeadLetters, deadPrefixOf } from './dead-letters.js'
 import type { Job } from './job.js'
+import { jobKey, laneOf, partsOf, prefixOf } from './job-key.js'
 import { Lane } from './lane.js'
+import { OutboxWatch } from './outbox-watch.js'
+import { isOfUser, removeJobs } from './remove-jobs.js'
 
 export interface OutboxOptions {
   readonly store: KeyValueStore
   readonly clock: Clock
   /** Gives numbers from 0 up to, not including, 1. */
   readonly random: () => number
-  /** Sends one; answers what is to be sent in its place. Rejects when it was not sent. */
-  readonly send: (job: Job) => Promise<readonly Job[]>
+  /** Whose jobs are sent. Those of others stay until a process has their account, or they are too old. */
+  readonly appIDs: readonly string[]
+  /** How long it may take to send one, in ms. */
+  readonly longest: (job: Job) => number
+  /** Sends one. Rejects when it was not sent. */
+  readonly send: (job: Job) => Promise<void>
   /** Whether another try is of no use. */
   readonly isFinal: (error: unknown, job: Job) => boolean
   readonly observe: (appID: string, event: CallbackEvent) => void
 }
 
-const prefix = 'outbox/'
 const pageSize = 1000
+
+/** A job that nobody has sent or buried is kept this long, in ms: 31 days. Its account may be gone for good. */
+const kept = 31 * 86_400_000
 
 /**
  * What has to be sent, kept in the store until it is: at least once each, in no order. What fails is tried again, and
@@ -30,6 +38,8 @@ export class Outbox {
   readonly #options: OutboxOptions
   readonly #lanes = new Map<string, Lane>()
   readonly #depths = new Map<string, number>()
+  /** Where other processes use the store as well. */
+  readonly #watch: OutboxWatch | undefined
   #started = false
   /** Ids of the jobs that came before it had started: they are counted already. */
   readonly #addedBefore = new Set<string>()
@@ -38,21 +48,20 @@ export class Outbox {
   constructor(options: OutboxOptions) {
     this.#options = options
     this.deadLetters = new DeadLetters(options)
+    if (options.store.peers === undefined) return
+    this.#watch = new OutboxWatch({
+      ...options,
+      found: (appID, lane) => this.#look(appID, lane),
+      counted: (appID, count) => this.#depths.set(appID, count),
+      failed: (appID, error) => options.observe(appID, { type: 'store-failed', operation: 'outbox', error }),
+    })
   }
 
   /** Counts what an earlier process left, and goes on with it. Meanwhile nothing is sent. */
   async start(): Promise<void> {
     try {
-      for (let after = prefix; ; ) {
-        const entries = await this.#options.store.list({ prefix, after, limit: pageSize })
-        for (const { key } of entries) {
-          const { lane, id } = partsOf(key)
-          if (!this.#addedBefore.has(id)) this.#count(appIDOf(lane), 1)
-          this.#lane(lane)
-          after = key
-        }
-        if (entries.length < pageSize) break
-      }
+      if (this.#watch !== undefined) await this.#watch.start()
+      else for (const appID of this.#options.appIDs) await this.#countLeft(appID)
     } finally {
       this.#started = true
       this.#addedBefore.clear()
@@ -60,14 +69,14 @@ export class Outbox {
     }
   }
 
-  /** How much waits here for an account. */
+  /** How much waits here for an account. Where other processes use the store as well: how much did some seconds ago. */
   depth(appID: string): number {
     return this.#depths.get(appID) ?? 0
   }
 
-  /** What puts a job here, for the same step as other changes; `added` is to be called when that is made. */
-  adding(job: Job): Change {
-    return { put: { key: keyOf(job, this.#options.clock.now()), value: JSON.stringify(job) } }
+  /** What puts a job here that is due in `delay` ms, for the same step as other changes; `added` is to be called when that is made. */
+  adding(job: Job, delay = 0): { readonly put: Entry } {
+    return { put: entryOf(job, this.#options.clock.now() + delay) }
   }
 
   added(jobs: readonly Job[]): void {
@@ -75,15 +84,15 @@ export class Outbox {
       this.#count(job.appID, 1)
       if (!this.#started) this.#addedBefore.add(job.id)
     }
-    for (const job of jobs) this.#look(laneName(job))
+    for (const job of jobs) this.#look(job.appID, laneOf(job))
   }
 
   /** Puts a job here that is due in `delay` ms. Answers the key by which it can be taken back. */
   async add(job: Job, delay = 0): Promise<string> {
-    const key = keyOf(job, this.#options.clock.now() + delay)
-    await this.#options.store.write([{ put: { key, value: JSON.stringify(job) } }])
+    const adding = this.adding(job, delay)
+    await this.#options.store.write([adding])
     this.added([job])
-    return key
+    return adding.put.key
   }
 
   /** Takes a job back, and puts others in its place. */
@@ -105,55 +114,63 @@ export class Outbox {
     return true
   }
 
+  /** Removes what waits to be sent, and the dead letters, as far as they are of a user. Answers how many those were. */
+  async forget(appID: string, openid: string): Promise<number> {
+    const { store } = this.#options
+    const isMeant = (job: Job) => isOfUser(job, openid)
+    const waiting = await removeJobs(store, prefixOf(appID), isMeant)
+    this.#count(appID, -waiting)
+    return waiting + (await removeJobs(store, deadPrefixOf(appID), isMeant))
+  }
+
   /** Takes nothing up any more. Resolves when what is under way is done. */
   async close(): Promise<void> {
     this.#closed = true
+    this.#watch?.close()
     await Promise.all([...this.#lanes.values()].map((lane) => lane.close()))
   }
 
-  #look(name: string): void {
-    const lane = this.#lane(name)
+  async #countLeft(appID: string): Promise<void> {
+    const prefix = prefixOf(appID)
+    for (let after = prefix; ; ) {
+      const entries = await this.#options.store.list({ prefix, after, limit: pageSize })
+      for (const { key } of entries) {
+        const { lane, id } = partsOf(key)
+        if (!this.#addedBefore.has(id)) this.#count(appID, 1)
+        this.#lane(appID, lane)
+        after = key
+      }
+      if (entries.length < pageSize) break
+    }
+  }
+
+  #look(appID: string, name: string): void {
+    const lane = this.#lane(appID, name)
     if (this.#started && !this.#closed) lane.look()
   }
 
-  #lane(name: string): Lane {
-    const there = this.#lanes.get(name)
+  #lane(appID: string, name: string): Lane {
+    const prefix = `${prefixOf(appID)}${name}/`
+    const there = this.#lanes.get(prefix)
     if (there !== undefined) return there
-    const appID = appIDOf(name)
     const lane = new Lane({
       ...this.#options,
       observe: (event) => this.#options.observe(appID, event),
-      prefix: `${prefix}${name}/`,
-      rekey: (again, due) => keyOf(again, due),
+      prefix,
+      entryOf,
       bury: (dead) => this.deadLetters.burial(dead),
-      followed: (jobs) => this.added(jobs),
-      adding: (followed) => this.adding(followed),
       left: () => this.#count(appID, -1),
     })
-    this.#lanes.set(name, lane)
+    this.#lanes.set(prefix, lane)
     return lane
   }
 
+  /** What others do is not seen here: with them the store is counted now and then. */
   #count(appID: string, change: number): void {
-    this.#depths.set(appID, this.depth(appID) + change)
+    if (this.#watch === undefined) this.#depths.set(appID, this.depth(appID) + change)
   }
 }
 
-/** In the order of their dates. */
-function keyOf(job: Job, due: number): string {
-  return `${prefix}${laneName(job)}/${String(Math.ceil(due)).padStart(15, '0')}/${job.id}`
-}
-
-function partsOf(key: string): { lane: string; id: string } {
-  const [, lane = '', , id = ''] = key.split('/')
-  return { lane, id }
-}
-
-function appIDOf(lane: string): string {
-  return lane.split(':', 1)[0] ?? ''
-}
-
-function laneName({ kind, appID, to }: Job): string {
-  const receiver = kind === 'reply' ? 'users' : createHash('sha256').update(to).digest('base64url').slice(0, 16)
-  return `${appID}:${kind}:${receiver}`
+function entryOf(job: Job, due: number): Entry {
+  return { key: jobKey(job, due), value: JSON.stringify(job), expiresAt: Math.ceil(job.accepted) + kept }
 }

@@ -11,8 +11,9 @@ import type { Job } from './job.js'
 import { Outbox } from './outbox.js'
 import { Undeliverable } from './undeliverable.js'
 
-/** How long what is being sent is waited for at the end, in ms. */
+/** How long what is being sent is waited for at the end, in ms, and then, where others wait for it, how long what is given up. */
 const longestEnd = 1_000
+const longestGivingUp = 250
 
 export interface PushesOptions {
   readonly accounts: readonly PushAccount[]
@@ -29,6 +30,7 @@ export class Pushes {
   readonly outbox: Outbox
   readonly #accounts: ReadonlyMap<string, AccountPushes>
   readonly #backEnds: BackEnds
+  readonly #shared: boolean
 
   constructor({ accounts, store, clock, random, observe }: PushesOptions) {
     const names = new Map(accounts.map(({ name, wechat: { appID } }) => [appID, name]))
@@ -38,13 +40,19 @@ export class Pushes {
       clock,
       random,
       isFinal,
+      appIDs: accounts.map(({ wechat: { appID } }) => appID),
+      longest: (job) => this.#accounts.get(job.appID)?.longest(job) ?? 0,
       send: (job) => this.#send(job),
       observe: (job, event) => observe(names.get(job) ?? job, event),
     })
-    const claims = new Claims({ store, clock })
-    const shared = { backEnds: this.#backEnds, claims, outbox: this.outbox, clock }
+    const shared = { backEnds: this.#backEnds, outbox: this.outbox, clock }
     const open = (account: PushAccount) =>
-      new AccountPushes({ account, ...shared, observe: (event) => observe(account.name, event) })
+      new AccountPushes({
+        ...{ account, ...shared },
+        claims: new Claims({ store, clock, appID: account.wechat.appID }),
+        observe: (event) => observe(account.name, event),
+      })
+    this.#shared = store.peers !== undefined
     this.#accounts = new Map(accounts.map((account) => [account.wechat.appID, open(account)]))
   }
 
@@ -61,19 +69,25 @@ export class Pushes {
   /** Lets what is being sent get there, for a second at most, and ends the rest: the store keeps what is not done. */
   async close(): Promise<void> {
     await Promise.all([...this.#accounts.values()].map((account) => account.close()))
+    await this.#sent(longestEnd)
+    this.#backEnds.close()
+    if (this.#shared) await this.#sent(longestGivingUp)
+  }
+
+  /** Resolves when what is being sent has got there, after `ms` at the latest. */
+  async #sent(ms: number): Promise<void> {
     const ended = new AbortController()
     await Promise.race([
       this.outbox.close(),
-      setTimeout(longestEnd, undefined, { signal: ended.signal }).catch(() => undefined),
+      setTimeout(ms, undefined, { signal: ended.signal }).catch(() => undefined),
     ])
     ended.abort()
-    this.#backEnds.close()
   }
 
-  async #send(job: Job): Promise<readonly Job[]> {
+  async #send(job: Job): Promise<void> {
     const account = this.#accounts.get(job.appID)
     if (account === undefined) throw new Undeliverable('the configuration has no such account any more')
-    return account.send(job)
+    await account.send(job)
   }
 }
 

@@ -1,9 +1,12 @@
 import { chmodSync, lstatSync, mkdirSync, renameSync } from 'node:fs'
-import { open, readdir, rm, writeFile } from 'node:fs/promises'
+import { open, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 /** More than LevelDB writes while it opens, in bytes. */
 const probeSize = 4 * 1024 * 1024
+
+/** More than the list of tables and the like take when LevelDB opens, in bytes. */
+const listSize = 64 * 1024
 
 /** Makes the folder, and closes it to others: the files that LevelDB makes in it have the modes that the umask allows. */
 export function prepareFolder(path: string): void {
@@ -36,5 +39,24 @@ export async function probe(path: string): Promise<void> {
     await writeFile(file, Buffer.alloc(probeSize), { mode: 0o600, flush: true })
   } finally {
     await rm(file, { force: true })
+  }
+}
+
+/**
+ * Writes as much as LevelDB does when it opens what it was writing: a table for each log. While the disk has no room for that, it
+ * is better left open. @throws what the disk refuses.
+ */
+export async function expectRoom(path: string): Promise<void> {
+  const logs = (await readdir(path)).filter((name) => name.endsWith('.log'))
+  const sizes = await Promise.all(logs.map(async (name) => (await stat(join(path, name))).size))
+  const written: string[] = []
+  try {
+    for (const size of [...sizes, listSize]) {
+      const file = join(path, `room-${written.length}.tmp`)
+      written.push(file)
+      await writeFile(file, Buffer.alloc(size), { mode: 0o600, flush: true })
+    }
+  } finally {
+    await Promise.all(written.map((file) => rm(file, { force: true })))
   }
 }

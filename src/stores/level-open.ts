@@ -1,7 +1,7 @@
 import { realpathSync } from 'node:fs'
 import type { ClassicLevel } from 'classic-level'
 import { damageIn } from './level-damage.js'
-import { identityOf, prepareFolder, probe, setAside } from './level-folder.js'
+import { expectRoom, identityOf, prepareFolder, probe, setAside } from './level-folder.js'
 import { StoreError } from './store.js'
 
 /** LevelDB belongs to one process, and to one store in it. */
@@ -15,6 +15,13 @@ export class StoreInUseError extends StoreError {
 
 export interface Opened {
   readonly database: ClassicLevel
+  /**
+   * Closes the database, and opens it again: then its log is whole, and nothing lies behind a record that was torn. It stays open
+   * while the disk has no room for that. It is neither made anew nor set aside here, nor are its tables read: they were sound.
+   *
+   * @throws what the disk refuses.
+   */
+  reopen(): Promise<void>
   /** To be called when the database is closed. */
   release(): void
 }
@@ -70,7 +77,12 @@ async function open(Level: typeof ClassicLevel, wanted: string): Promise<Opened>
     }
     const database = new Level(path, bounds)
     await database.open()
-    return { database, release }
+    const reopen = async () => {
+      await expectRoom(path)
+      await database.close()
+      await database.open({ createIfMissing: false })
+    }
+    return { database, reopen, release }
   } catch (error) {
     release()
     throw levelCode(error) === 'LEVEL_LOCKED' ? new StoreInUseError(path, 'another process', error) : error

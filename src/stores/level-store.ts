@@ -1,4 +1,6 @@
 import type { Clock } from '../wechat/clock.js'
+import { checkChange, checkRange, checkText, keyOf, latestOf } from './check-change.js'
+import { Batches } from './level-batches.js'
 import type { Database, Operation } from './level-database.js'
 import { endKey, entryFrom, keyFrom, lives, recordKey, recordsBehind, recordText } from './level-records.js'
 import { Sweeper } from './level-sweeper.js'
@@ -13,6 +15,11 @@ export interface LevelStoreOptions {
   /** Called once, when damage comes to light. */
   readonly damaged?: (error: StoreError) => void
   readonly sweepFailed: (error: StoreError) => void
+  /** Closes the database and opens it again, after a change could not be written. Default: it goes on as it is. */
+  readonly reopen?: () => Promise<void>
+  /** Called when no change is taken until the database has been opened anew, and when they are taken again. */
+  readonly away?: (error: StoreError) => void
+  readonly back?: () => void
   /** Called when the database is closed. */
   readonly closed?: () => void
 }
@@ -21,6 +28,7 @@ export interface LevelStoreOptions {
 export class LevelStore implements KeyValueStore {
   readonly #database: Database
   readonly #options: LevelStoreOptions
+  readonly #batches: Batches
   readonly #turns = new Turns()
   readonly #sweeper: Sweeper
   readonly #underWay = new Set<Promise<unknown>>()
@@ -30,9 +38,16 @@ export class LevelStore implements KeyValueStore {
   constructor(database: Database, options: LevelStoreOptions) {
     this.#database = database
     this.#options = options
-    this.#sweeper = new Sweeper(database, this.#turns, options.clock, (error) =>
-      options.sweepFailed(this.#explained(error)),
-    )
+    const { clock, reopen, away, back } = options
+    this.#batches = new Batches({
+      ...{ database, clock },
+      reopen: reopen && (() => reopen().catch((error: unknown) => Promise.reject(this.#explained(error)))),
+      changed: (failure) => (failure === undefined ? back?.() : away?.(failure)),
+    })
+    this.#sweeper = new Sweeper({
+      ...{ database, clock, batches: this.#batches, turns: this.#turns },
+      failed: (error) => options.sweepFailed(this.#explained(error)),
+    })
   }
 
   async get(key: string): Promise<string | undefined> {
@@ -57,11 +72,15 @@ export class LevelStore implements KeyValueStore {
     return (await this.#change(changes, { key, is: expected })) === expected
   }
 
-  async list({ prefix, after, limit }: KeyRange): Promise<Entry[]> {
-    checkText('prefix', prefix)
-    if (after !== undefined) checkText('after', after)
-    if (!Number.isSafeInteger(limit) || limit < 0) throw new TypeError('"limit" must be an integer of at least 0')
+  async list(range: KeyRange): Promise<Entry[]> {
+    checkRange(range)
+    const { prefix, after, limit } = range
     return this.#run(() => this.#collect(prefix, after, limit))
+  }
+
+  async count(prefix: string): Promise<number> {
+    const entries = await this.list({ prefix, limit: Number.MAX_SAFE_INTEGER })
+    return entries.length
   }
 
   close(): Promise<void> {
@@ -71,16 +90,16 @@ export class LevelStore implements KeyValueStore {
 
   /** Makes the changes, if the value at a key is what it must be. Answers the value that was there. */
   async #change(changes: readonly Change[], condition?: Condition): Promise<string | undefined> {
-    for (const change of changes) check(change)
-    const latest = new Map(changes.map((change) => [keyOf(change), change]))
-    const keys = [...latest.keys(), ...(condition === undefined || latest.has(condition.key) ? [] : [condition.key])]
+    for (const change of changes) checkChange(change)
+    const latest = latestOf(changes)
+    const keys = [...new Set([...latest.map(keyOf), ...(condition === undefined ? [] : [condition.key])])]
     return this.#run(() =>
       this.#turns.run(keys, async () => {
         const found = this.#read(keys)
         const there = condition === undefined ? undefined : found.get(condition.key)
         const value = there === undefined ? undefined : this.#living(there)?.value
         if (condition === undefined || value === condition.is) {
-          await this.#database.batch([...latest.values()].flatMap((change) => operations(change, found)))
+          await this.#batches.write(latest.flatMap((change) => operations(change, found)))
         }
         return value
       }),
@@ -138,6 +157,7 @@ export class LevelStore implements KeyValueStore {
   async #close(): Promise<void> {
     await Promise.allSettled(this.#underWay)
     await this.#sweeper.stop()
+    await this.#batches.stop()
     try {
       await this.#database.close()
     } catch (error) {
@@ -162,16 +182,17 @@ interface Condition {
   readonly is: string | undefined
 }
 
+/** What LevelDB answers while it is closed to be opened anew. */
+const notOpen = ['LEVEL_DATABASE_NOT_OPEN', 'LEVEL_ITERATOR_NOT_OPEN']
+
 function storeErrorFrom(error: unknown): StoreError {
   if (error instanceof StoreError) return error
-  if (error instanceof Error && 'code' in error && error.code === 'LEVEL_CORRUPTION') {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  if (notOpen.includes(code)) return new StoreError('STORE_AWAY', 'the store is being opened anew', error)
+  if (code === 'LEVEL_CORRUPTION') {
     return new StoreError('STORE_DAMAGED', 'the store is damaged', error)
   }
   return new StoreError('STORE_FAILED', 'the store failed', error)
-}
-
-function keyOf(change: Change): string {
-  return 'put' in change ? change.put.key : change.remove
 }
 
 function operations(change: Change, found: ReadonlyMap<string, Entry>): Operation[] {
@@ -183,20 +204,4 @@ function operations(change: Change, found: ReadonlyMap<string, Entry>): Operatio
   const { expiresAt } = change.put
   if (expiresAt !== undefined) made.push({ type: 'put', key: endKey({ key, expiresAt }), value: '' })
   return made
-}
-
-function check(change: Change): void {
-  checkText('key', keyOf(change))
-  if ('remove' in change) return
-  const { value, expiresAt } = change.put
-  checkText('value', value)
-  if (expiresAt !== undefined && !(Number.isSafeInteger(expiresAt) && expiresAt >= 0)) {
-    throw new TypeError('"expiresAt" must be a whole number of ms since the epoch')
-  }
-}
-
-/** UTF-8 has no lone surrogates: two keys that differ in them would become one. */
-function checkText(name: string, text: string): void {
-  if (typeof text !== 'string') throw new TypeError(`"${name}" must be a string`)
-  if (/\p{Surrogate}/u.test(text)) throw new TypeError(`"${name}" must be Unicode text: it has a lone surrogate`)
 }

@@ -1,5 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Clock } from '../wechat/clock.js'
+import type { Batches } from './level-batches.js'
 import type { Database } from './level-database.js'
 import { type End, endFrom, endKey, endsUntil, recordKey } from './level-records.js'
 import type { Turns } from './level-turns.js'
@@ -11,21 +12,24 @@ const betweenSweeps = 60_000
 /** How many records are removed in one go; then the process's other work has its turn. */
 const chunk = 100
 
+export interface SweeperOptions {
+  readonly database: Pick<Database, 'keys' | 'hasMany'>
+  readonly batches: Pick<Batches, 'write'>
+  readonly turns: Turns
+  readonly clock: Clock
+  /** Told why a sweep ended early. */
+  readonly failed: (error: unknown) => void
+}
+
 /** Removes records whose end has come, once a minute; the first time 5 s from now. */
 export class Sweeper {
-  readonly #database: Database
-  readonly #turns: Turns
-  readonly #clock: Clock
-  readonly #failed: (error: unknown) => void
+  readonly #options: SweeperOptions
   #sweeping: Promise<void> = Promise.resolve()
   #callOff: () => void = () => undefined
   #stopped = false
 
-  constructor(database: Database, turns: Turns, clock: Clock, failed: (error: unknown) => void) {
-    this.#database = database
-    this.#turns = turns
-    this.#clock = clock
-    this.#failed = failed
+  constructor(options: SweeperOptions) {
+    this.#options = options
     this.#plan(beforeFirst)
   }
 
@@ -40,15 +44,16 @@ export class Sweeper {
     if (this.#stopped) return
     const start = () => {
       this.#sweeping = this.#sweep()
-        .catch(this.#failed)
+        .catch(this.#options.failed)
         .finally(() => this.#plan(betweenSweeps))
     }
-    this.#callOff = this.#clock.after(ms, start, { background: true })
+    this.#callOff = this.#options.clock.after(ms, start, { background: true })
   }
 
   async #sweep(): Promise<void> {
+    const { database, clock } = this.#options
     // One iterator for all: a new one for each chunk would pass over all that have just been removed.
-    const due = this.#database.keys(endsUntil(this.#clock.now()))
+    const due = database.keys(endsUntil(clock.now()))
     try {
       for (;;) {
         const found = await due.nextv(chunk)
@@ -62,12 +67,13 @@ export class Sweeper {
   }
 
   async #remove(ends: readonly End[]): Promise<void> {
+    const { database, batches, turns } = this.#options
     const keys = ends.map(({ key }) => key)
-    await this.#turns.run(keys, async () => {
+    await turns.run(keys, async () => {
       // One that is gone was found before its record was given another end.
-      const still = await this.#database.hasMany(ends.map(endKey))
+      const still = await database.hasMany(ends.map(endKey))
       const over = ends.filter((_, index) => still[index])
-      await this.#database.batch(
+      await batches.write(
         over.flatMap((end) => [
           { type: 'del', key: endKey(end) },
           { type: 'del', key: recordKey(end.key) },

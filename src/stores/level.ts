@@ -14,6 +14,10 @@ export type StoreEvent =
   | { readonly type: 'store-in-memory'; readonly error: unknown }
   /** It was damaged after it was opened: calls fail, the next start sets it aside. Told once. */
   | { readonly type: 'store-damaged'; readonly error: unknown }
+  /** A change could not be written: none is taken until the store has been opened anew, which is tried once a second. */
+  | { readonly type: 'store-away'; readonly error: unknown }
+  /** It has been opened anew, and takes changes again. */
+  | { readonly type: 'store-back' }
   /** Dead records were not removed. No call answers them; the next try is a minute later. */
   | { readonly type: 'store-sweep-failed'; readonly error: unknown }
 
@@ -53,7 +57,7 @@ export async function memoryStore(options: LevelOptions): Promise<KeyValueStore>
 async function openOnDisk(folder: string, options: LevelOptions): Promise<KeyValueStore> {
   const { clock } = options
   const tell = tellerOf(options)
-  const { database, release } = await openDatabase(
+  const { database, reopen, release } = await openDatabase(
     folder,
     () => clock.now(),
     (where, error) => tell({ type: 'store-set-aside', where, error }),
@@ -62,6 +66,9 @@ async function openOnDisk(folder: string, options: LevelOptions): Promise<KeyVal
     clock,
     damaged: (error) => tell({ type: 'store-damaged', error }),
     sweepFailed: (error) => tell({ type: 'store-sweep-failed', error }),
+    reopen,
+    away: (error) => tell({ type: 'store-away', error }),
+    back: () => tell({ type: 'store-back' }),
     closed: release,
   })
 }

@@ -17,13 +17,16 @@ beforeEach(async () => {
 
 afterEach(() => store.close())
 
-async function outbox(options: Partial<OutboxOptions> = {}): Promise<Outbox> {
+function unstarted(options: Partial<OutboxOptions> = {}): Outbox {
   const send = async ({ id }: Job) => {
     sent.push(id)
-    return []
   }
-  const usual = { store, clock, random: () => 0, send, isFinal: () => false, observe: () => undefined }
-  const box = new Outbox({ ...usual, ...options })
+  const usual = { store, clock, appIDs: [appID], longest: () => 10_000, random: () => 0, send, isFinal: () => false }
+  return new Outbox({ ...usual, observe: () => undefined, ...options })
+}
+
+async function outbox(options: Partial<OutboxOptions> = {}): Promise<Outbox> {
+  const box = unstarted(options)
   await box.start()
   return box
 }
@@ -60,7 +63,6 @@ it('sends a job once, though the store’s answer still holds it when it has bee
     async send({ id }) {
       sent.push(id)
       await new Promise<void>((resolve) => ends.push(resolve))
-      return []
     },
   })
   lists = 0
@@ -145,7 +147,6 @@ it('sends a job once, though the store does not take for a while that it was sen
     async send({ id }) {
       sent.push(id)
       store.broken = true
-      return []
     },
     observe: (_appID, event) => event.type === 'store-failed' && failed.push(event.operation),
   })
@@ -178,11 +179,7 @@ it('sends nothing before it has counted what is there, and counts nothing twice'
   await first.add(job())
   void first.close()
   await clock.advance(1)
-  const send = async ({ id }: Job) => {
-    sent.push(id)
-    return []
-  }
-  const box = new Outbox({ store, clock, random: () => 0, send, isFinal: () => false, observe: () => undefined })
+  const box = unstarted()
   await box.add(job())
   await manyTurns()
   expect(sent).toEqual([])

@@ -112,7 +112,7 @@ class Victim {
     const store = await openLevel(join(this.#app.folder, 'data'), { clock: systemClock })
     const entries = await store.list({ prefix: 'once/', limit: 1_000_000 })
     await store.close()
-    const claims = entries.map(({ key, value }) => [key.slice('once/'.length), JSON.parse(value)] as const)
+    const claims = entries.map(({ key, value }) => [key.slice(key.lastIndexOf('/') + 1), JSON.parse(value)] as const)
     return new Map(claims.filter(([, claim]) => 'reply' in claim).map(([id, { reply }]) => [id, reply]))
   }
 

@@ -1,5 +1,12 @@
 import { memoryStore } from '../../src/stores/level.js'
-import { type Change, type Entry, type KeyRange, type KeyValueStore, StoreError } from '../../src/stores/store.js'
+import {
+  type Change,
+  type Entry,
+  type KeyRange,
+  type KeyValueStore,
+  type Peers,
+  StoreError,
+} from '../../src/stores/store.js'
 import type { Clock } from '../../src/wechat/clock.js'
 
 /** A store in memory that a test can break, and hold up. */
@@ -10,12 +17,16 @@ export class BreakableStore implements KeyValueStore {
   hold: (operation: 'get' | 'write' | 'list') => Promise<void> = () => Promise.resolve()
   readonly #store: KeyValueStore
 
-  private constructor(store: KeyValueStore) {
+  constructor(store: KeyValueStore) {
     this.#store = store
   }
 
   static async open(clock: Clock): Promise<BreakableStore> {
     return new BreakableStore(await memoryStore({ clock }))
+  }
+
+  get peers(): Peers | undefined {
+    return this.#store.peers
   }
 
   get(key: string): Promise<string | undefined> {
@@ -36,6 +47,10 @@ export class BreakableStore implements KeyValueStore {
 
   list(range: KeyRange): Promise<Entry[]> {
     return this.#answer('list', () => this.#store.list(range))
+  }
+
+  count(prefix: string): Promise<number> {
+    return this.#answer('list', () => this.#store.count(prefix))
   }
 
   close(): Promise<void> {
