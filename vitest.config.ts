@@ -4,7 +4,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     exclude: [...configDefaults.exclude, 'test/fuzz/**'],
-    globalSetup: './test/support/chromium.ts',
+    globalSetup: './test/support/programs.ts',
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 60_000,

@@ -7,6 +7,8 @@ import { clientRevoke } from './cli/client-revoke.js'
 import { clientRotate } from './cli/client-rotate.js'
 import { doctor } from './cli/doctor.js'
 import { explain } from './cli/failure.js'
+import { importToken } from './cli/import.js'
+import { migrate } from './cli/migrate.js'
 import { Terminal } from './cli/terminal.js'
 import { token } from './cli/token.js'
 
@@ -34,7 +36,7 @@ async function main(): Promise<void> {
 
 function commands(terminal: Terminal): Command {
   const program = new Command('wechat-hub')
-    .description('Looks after a wechat-hub: its clients, its tokens, its health.')
+    .description('Looks after a wechat-hub: its clients, its tokens, its health, its moves.')
     .version(version(), '--version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .showHelpAfterError('(wechat-hub help COMMAND tells more)')
@@ -49,6 +51,8 @@ function commands(terminal: Terminal): Command {
   for (const add of [clientAdd, clientList, clientRotate, clientRevoke]) add(client, terminal)
   token(program, terminal)
   doctor(program, terminal)
+  migrate(program, terminal)
+  importToken(program, terminal)
   return program
 }
 

@@ -32,6 +32,7 @@ import { createRouting, type Routing } from './http/router.js'
 import { PageDomains } from './jssdk/page-domains.js'
 import { jssdkRoutes } from './jssdk/routes.js'
 import { readScript } from './jssdk/script.js'
+import { expectHere } from './move/expect-here.js'
 import { Audit } from './ops/audit.js'
 import { logAudit } from './ops/audit-log.js'
 import { noteClientChange, noteCredential, noteHandOut, noteRefusal } from './ops/audit-notes.js'
@@ -39,6 +40,7 @@ import { logCredential } from './ops/credential-log.js'
 import { createLog, type Log, type LogOptions } from './ops/log.js'
 import { cleanText } from './ops/log-redaction.js'
 import { Metrics } from './ops/metrics.js'
+import { logRedis } from './ops/redis-log.js'
 import { requestLog } from './ops/request-log.js'
 import { opsRoutes } from './ops/routes.js'
 import { noteSession } from './ops/session-notes.js'
@@ -46,9 +48,10 @@ import { Sparingly } from './ops/sparingly.js'
 import { logStore } from './ops/store-log.js'
 import { sandboxed } from './sandboxed.js'
 import { openSessions } from './sessions/open-sessions.js'
-import { fileStore } from './stores/file.js'
-import { openLevel } from './stores/level.js'
-import type { KeyValueStore } from './stores/store.js'
+import { openLocalStores } from './stores/local-stores.js'
+import { openRedisStores } from './stores/redis-stores.js'
+import type { CredentialStore, KeyValueStore, StoredText } from './stores/store.js'
+import type { Stores } from './stores/stores.js'
 import { type Clock, systemClock } from './wechat/clock.js'
 import type { Source } from './wechat/held.js'
 import { Secrets } from './wechat/secrets.js'
@@ -85,6 +88,7 @@ export interface Hub {
  *
  * @throws {ConfigError} when the data folder can't be written.
  * @throws {StoreInUseError} when another hub uses the data folder.
+ * @throws {StoreError} STORE_AWAY when the Redis that is configured cannot be reached, STORE_MOVED when another store took over.
  * @throws {StoredClientsError} when the stored clients are damaged.
  */
 export async function createHub(
@@ -95,27 +99,32 @@ export async function createHub(
   const secrets = new Secrets()
   const destination = logDestination === undefined ? {} : { destination: logDestination }
   const log = createLog({ level: config.log.level, secrets, ...destination })
-  const store = await openLevel(config.dataDir, { clock, onEvent: (event) => logStore(log.log, event) })
-  const undo = [() => store.close()]
+  secrets.keep(...[config.redis.password, config.redis.sentinelPassword].filter((each) => each !== undefined))
+  const stores = await openStores(config, clock, log.log)
+  const store = stores.records
+  const undo = [() => stores.close()]
   const undone = async (error: unknown): Promise<never> => {
     for (const step of undo.reverse()) await step()
     throw error
   }
+  await expectHere(stores).catch(undone)
   const sandbox = Object.keys(config.accounts).length === 0 ? await sandboxed(config, clock).catch(undone) : undefined
   if (sandbox !== undefined) undo.push(() => sandbox.close())
-  const keys = await SigningKeys.open(config.dataDir, {
+  const keys = await SigningKeys.open(stores.text('hub-token-keys'), {
     clock,
     onEvent: (event) => logSigningKeys(log.log, event),
     learn: (secret) => secrets.rotate('hub token keys', secret),
   }).catch(undone)
+  undo.push(() => keys.close())
+  secrets.keep(...(config.sessions.key ?? []))
   const sessions = await openSessions({
-    ...{ dataDir: config.dataDir, settings: config.sessions, store, clock, log: log.log },
+    ...{ dataDir: config.dataDir, settings: config.sessions, store, counts: stores.counts, clock, log: log.log },
     learn: (secret) => secrets.rotate('session keys', secret),
   }).catch(undone)
   const script = await readScript().catch(undone)
   // Last of what can fail: a key that is made must get to the one who started the hub.
   const { clients, madeKey, watch } = await openAccess(config, {
-    ...{ secrets, clock, log: log.log },
+    ...{ text: stores.text('clients'), secrets, clock, log: log.log },
     onChange: (change) => noteClientChange(audit, change),
   }).catch(undone)
 
@@ -124,7 +133,9 @@ export async function createHub(
     ({ appID }) => pushes.outbox.depth(appID),
   )
   const audit = createAudit(config, { secrets, clock, log: log.log, metrics })
-  const accounts = createAccounts(sandbox?.config ?? config, { clock, secrets, log: log.log, metrics, audit })
+  const accounts = createAccounts(sandbox?.config ?? config, {
+    ...{ credentials: stores.credentials, clock, secrets, log: log.log, metrics, audit },
+  })
   const pushes = createPushes(sandbox?.config ?? config, {
     ...{ accounts, secrets, store, clock, log: log.log, metrics },
     otherwise: sandbox === undefined ? undefined : demonstration(clock),
@@ -132,7 +143,8 @@ export async function createHub(
   // Not waited for: however much is stored, the credentials come first.
   pushes.start().catch((error: unknown) => log.log.error({ err: error }, 'the outbox could not be read'))
   const refusals = new Sparingly(clock, refusalsAMinute)
-  const limits = new Limits(config.limits, (limit) => metrics.rateLimited(limit))
+  const { counts } = stores
+  const limits = new Limits(config.limits, { refused: (limit) => metrics.rateLimited(limit), clock, counts })
   const access = { clients, limits, findAccount: (name: string) => accounts.find(name) }
   const guardFor = (who: Who) =>
     guard(who, {
@@ -141,7 +153,11 @@ export async function createHub(
         noteRefusal(audit, ctx, { status, errmsg: message }, accounts.find(ctx['params'].account)?.name),
     })
   const admitSession = guardFor({ scope: 'session' })
-  const visitors = new VisitorLimit(config.limits.loginsPerMinute, () => metrics.rateLimited('login'))
+  const visitors = new VisitorLimit(config.limits.loginsPerMinute, {
+    ...{ refused: () => metrics.rateLimited('login'), clock, counts },
+  })
+  const failures = new Sparingly(clock, refusalsAMinute)
+  const sessionNotes = { metrics: metrics.sessions, audit, log: log.log, failures }
   const callers = new Callers({
     ...{ clients, accounts, limits },
     hubTokens: new HubTokens({ keys, clients, clock }),
@@ -201,14 +217,15 @@ export async function createHub(
     ...sessions.routes({
       accountOf: (ctx) => accountOf(ctx, accounts),
       admitBackEnd: (ctx) => admitSession(ctx, async () => undefined),
+      forgetElsewhere: ({ appID }, openid) => pushes.outbox.forget(appID, openid),
       tooMany: (ctx) => visitors.tooMany(ctx.ip),
       refused: (ctx, { status, message }) =>
         noteRefusal(audit, ctx, { status, errmsg: message }, ctx.state['account']?.name),
-      observe: (account, event, ctx) => noteSession({ metrics: metrics.sessions, audit }, account, event, ctx),
+      observe: (account, event, ctx) => noteSession(sessionNotes, account, event, ctx),
       userDataRead: (account, outcome) => metrics.sessions.userData(account, outcome),
     }),
     ...opsRoutes({
-      ...{ accounts, metrics },
+      ...{ accounts, metrics, stores },
       // Who shows no key is answered without details, and is not refused.
       maySeeDetails: async (ctx) => ctx.get('authorization') !== '' && passes(guard({ scope: 'metrics' }, access), ctx),
     }),
@@ -225,19 +242,27 @@ export async function createHub(
     async close() {
       await watch.close()
       await gateway.close()
-      await keys.idle()
+      await keys.close()
       await sessions.idle()
       await pushes.close()
       await Promise.all(accounts.all.map(({ wechat }) => wechat.close()))
       await sandbox?.close()
-      await store.close()
+      await stores.close()
       await audit.close()
       await log.close()
     },
   }
 }
 
+/** On this machine, or in the Redis that is configured. */
+function openStores({ dataDir, redis }: Config, clock: Clock, log: Log['log']): Promise<Stores> {
+  if (redis.url === '') return openLocalStores(dataDir, { clock, onEvent: (event) => logStore(log, event) })
+  return openRedisStores(redis, { clock, onEvent: (event) => logRedis(log, event) })
+}
+
 interface AccessParts {
+  /** The stored clients. */
+  readonly text: StoredText
   readonly secrets: Secrets
   readonly clock: Clock
   readonly log: Log['log']
@@ -246,16 +271,15 @@ interface AccessParts {
 }
 
 /** Who may come in: the clients of the configuration, of the environment and of the data folder, which may change any time. */
-async function openAccess(config: Config, { secrets, clock, log, onChange }: AccessParts) {
+async function openAccess(config: Config, { text, secrets, clock, log, onChange }: AccessParts) {
   const existing = config.key !== undefined || Object.keys(config.clients).length > 0
-  const { dataDir } = config
-  const stored = await firstKey({ dataDir, existing })
+  const stored = await firstKey({ text, existing })
   secrets.keep(...[config.key, stored.key].filter((key) => key !== undefined))
   const learn = (key: string) => secrets.keep(key)
   const clients = new Clients({ configured: config.clients, key: config.key, stored: stored.clients, learn })
   let known = stored.clients
   const watch = new ClientWatch({
-    ...{ dataDir, clock },
+    ...{ text, clock },
     changed(now) {
       const changes = changesBetween(known, now)
       known = now
@@ -289,17 +313,21 @@ function createAudit({ dataDir }: Config, { clock, secrets, log, metrics }: Watc
   })
 }
 
+interface AccountParts {
+  readonly credentials: CredentialStore
+  readonly audit: Audit
+}
+
 function createAccounts(
   config: Config,
-  { clock, secrets, log, metrics, audit }: WatchedParts & { readonly audit: Audit },
+  { credentials, clock, secrets, log, metrics, audit }: WatchedParts & AccountParts,
 ): Accounts {
-  const store = fileStore(config.dataDir)
   const create = ([name, account]: [string, AccountConfig]): Account => {
     const { appID, appSecret, token, encodingAESKey, mode, type, endpoint, dailyTokens } = account
     const wechat = new Wechat({
       ...{ appID, appSecret, token, encodingAESKey, mode, type, endpoint, dailyTokens },
       ...config.wechat,
-      storage: store.account(appID),
+      storage: credentials.account(appID),
       clock,
       secrets,
       onCall: (observation) => metrics.apiCalled(name, observation),

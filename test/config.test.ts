@@ -69,12 +69,27 @@ const crm = (over: Record<string, unknown>) => ({ accounts: { shop: account() },
 
 const environmentAccount = { WECHAT_APPID: appID, WECHAT_APPSECRET: appSecret, WECHAT_TOKEN: 'weixin' }
 
-describe('what is not there yet', () => {
-  it('is refused: two hubs that are told to share a Redis would end each other’s tokens', () => {
-    const { message, faults } = refusal({ ...environmentAccount, REDIS_URL: 'redis://:hunter2@localhost' })
-    expect(faults.map(({ field }) => field)).toEqual(['REDIS_URL'])
+describe('Redis', () => {
+  it('is used where REDIS_URL says so, with the passwords of the environment', () => {
+    const env = {
+      REDIS_URL: 'rediss://redis.internal:6380/2',
+      REDIS_PASSWORD: 'hunter2',
+      REDIS_SENTINEL_PASSWORD: 'hunter3',
+    }
+    const url = 'rediss://redis.internal:6380/2'
+    expect(load({ ...environmentAccount, ...env }).redis).toEqual({
+      ...{ url, prefix: 'wechat-hub:', password: 'hunter2', sentinelPassword: 'hunter3' },
+    })
+    expect(load({ ...environmentAccount, REDIS_URL: '' }).redis.url).toBe('')
+  })
+
+  it('needs one key for the session_keys of mini programs, which all hubs have', () => {
+    const env = { ...environmentAccount, WECHAT_ACCOUNT_TYPE: 'miniprogram', REDIS_URL: 'redis://:hunter2@localhost' }
+    const { message, faults } = refusal(env)
+    expect(faults.map(({ field }) => field)).toEqual(['sessions.key'])
+    expect(message).toContain('WECHAT_HUB_SESSION_KEY')
     expect(message).not.toContain('hunter2')
-    expect(load({ ...environmentAccount, REDIS_URL: '' }).accounts).toHaveProperty('default')
+    expect(load({ ...env, WECHAT_HUB_SESSION_KEY: 'a'.repeat(64) }).redis.url).toContain('localhost')
   })
 })
 
@@ -88,8 +103,9 @@ describe('a client', () => {
 describe('defaults and layers', () => {
   it('has every default without any file or variable', () => {
     expect(load()).toEqual({
-      server: { port: 3000, host: '::', trustProxy: false },
+      server: { port: 3000, host: '::', trustProxy: false, workers: 1 },
       dataDir: join(folder, 'data'),
+      redis: { url: '', prefix: 'wechat-hub:' },
       wechat: { apiDomain: 'https://api.weixin.qq.com/', timeout: 5000, expiryMargin: 20, refreshAhead: 290 },
       log: { level: 'info' },
       limits: { clientPerMinute: 60_000, refusedPerMinute: 300, pagesPerMinute: 600, loginsPerMinute: 600 },
@@ -164,7 +180,7 @@ describe('defaults and layers', () => {
     })
     put('local.json', { server: { port: 3 }, wechat: { refreshAhead: 203 } })
     const config = load({ NODE_ENV: 'staging', PORT: '4' })
-    expect(config.server).toEqual({ port: 4, host: '::', trustProxy: false })
+    expect(config.server).toEqual({ port: 4, host: '::', trustProxy: false, workers: 1 })
     expect(config.wechat).toMatchObject({ timeout: 201, expiryMargin: 2, refreshAhead: 203 })
     expect(config.log.level).toBe('error')
   })
@@ -481,10 +497,22 @@ const bad: Record<string, Bad> = {
     value: aesKey,
     says: /did you mean "encodingAESKey"/,
   },
-  'a setting of a feature that is not there': {
-    file: { redis: { url: 'redis://x7' } },
-    field: 'redis',
-    value: 'x7',
+  'a URL that is none of Redis': {
+    file: { redis: { url: 'http://user:x7y@localhost:6379' } },
+    field: 'redis.url',
+    value: 'x7y',
+    says: /redis\+sentinel:/,
+  },
+  'a prefix with a brace, which would end the hash tag': {
+    file: { redis: { prefix: 'hub{x7y' } },
+    field: 'redis.prefix',
+    value: 'x7y',
+    says: /without spaces/,
+  },
+  'a section that is not there': {
+    file: { database: { url: 'x7y' } },
+    field: 'database',
+    value: 'x7y',
     says: /remove it/,
   },
   'routes that are no list': { file: shop({ routes: xmlRoute() }), field: 'accounts.shop.routes', value: 'backEnd' },

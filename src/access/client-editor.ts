@@ -1,16 +1,11 @@
-import { mkdir, readdir, rm, stat } from 'node:fs/promises'
-import { basename, join } from 'node:path'
-import { LeaseLock } from '../stores/lease-lock.js'
-import { createAtomically, unfinishedEnding, writeAtomically } from '../stores/write-atomically.js'
+import type { StoredText } from '../stores/store.js'
 import { WechatError } from '../wechat/errors.js'
 import { type Client, hubClient } from './client.js'
 import { hashKey, makeKey } from './key.js'
-import { clientsFile, identityOf, isClientName, readClients, textOf } from './stored-clients.js'
+import { isClientName, readClients, textOf } from './stored-clients.js'
 
-/** How often a change is begun anew when somebody who does not ask for the lock has changed the file meanwhile. */
-const mostTries = 3
-/** An unfinished file of this age was left by a process that was killed, in ms. */
-const abandonedAfter = 60_000
+/** How often a change is begun, if others have changed the clients meanwhile: of any number of them one gets on each time. */
+const mostTries = 100
 
 /** Why the clients were not changed: `bad-name`, `reserved`, `taken` and `unknown` names, a third key, or another process in the way. */
 export type ClientEditCode = 'bad-name' | 'reserved' | 'taken' | 'unknown' | 'two-keys' | 'busy'
@@ -26,25 +21,22 @@ export class ClientEditError extends Error {
 }
 
 export interface ClientEditorOptions {
-  /** The data folder. It is made (mode 0700) if it is not there. */
-  readonly dataDir: string
+  /** Where the clients are stored. */
+  readonly text: StoredText
   /** Names that a stored client may not have: those of the configuration. */
   readonly reserved?: Iterable<string>
 }
 
 /**
- * Changes the clients of `clients.json` (mode 0600), one change at a time among all processes of the machine. A process that
- * is killed leaves the old file or the new one, whole. Every method throws `ClientEditError` when nothing was changed, and
- * `StoredClientsError` when the file is broken.
+ * Changes the stored clients, one change at a time among all processes that share them. Every method throws
+ * `ClientEditError` when nothing was changed, `StoredClientsError` when what is stored is broken, and what the store throws.
  */
 export class ClientEditor {
-  readonly #dataDir: string
-  readonly #file: string
+  readonly #text: StoredText
   readonly #reserved: ReadonlySet<string>
 
-  constructor({ dataDir, reserved = [] }: ClientEditorOptions) {
-    this.#dataDir = dataDir
-    this.#file = clientsFile(dataDir)
+  constructor({ text, reserved = [] }: ClientEditorOptions) {
+    this.#text = text
     this.#reserved = new Set(reserved)
   }
 
@@ -107,27 +99,20 @@ export class ClientEditor {
   }
 
   async #edit<T>(change: (clients: readonly Client[]) => { clients: readonly Client[]; result: T }): Promise<T> {
-    await mkdir(this.#dataDir, { recursive: true, mode: 0o700 })
-    return new LeaseLock(join(this.#dataDir, '.clients.lock'))
-      .run(async (lease) => {
-        for (let tries = 0; tries < mostTries; tries += 1) {
-          const found = await readClients(this.#file)
-          const { clients, result } = change(found?.clients ?? [])
-          // A hub that starts makes its first key, and an operator edits by hand, without the lock.
-          const unchanged = () => lease.remaining() > 0 && identityOf(this.#file) === found?.identity
-          const written =
-            found === undefined
-              ? await createAtomically(this.#file, textOf(clients))
-              : await writeAtomically(this.#file, textOf(clients), unchanged)
-          if (!written) continue
-          await clearAway(this.#dataDir, this.#file).catch(() => undefined)
-          return result
-        }
-        throw busy()
-      })
-      .catch((error: unknown) => {
-        throw error instanceof WechatError && error.code === 'LOCK_BUSY' ? busy() : error
-      })
+    for (let tries = 0; tries < mostTries; tries += 1) {
+      const found = await readClients(this.#text)
+      const { clients, result } = change(found?.clients ?? [])
+      if (await this.#write(textOf(clients), found?.identity)) return result
+    }
+    throw busy()
+  }
+
+  async #write(text: string, expected: string | undefined): Promise<boolean> {
+    try {
+      return await this.#text.write(text, expected)
+    } catch (error) {
+      throw error instanceof WechatError && error.code === 'LOCK_BUSY' ? busy() : error
+    }
   }
 }
 
@@ -138,13 +123,4 @@ function isReserved(name: string): boolean {
 
 function busy(): ClientEditError {
   return new ClientEditError('busy', 'another process is changing the clients; nothing was changed, try again')
-}
-
-/** Removes what killed processes left unfinished beside the file. */
-async function clearAway(folder: string, file: string): Promise<void> {
-  const start = `${basename(file)}.`
-  const names = (await readdir(folder)).filter((name) => name.startsWith(start) && name.endsWith(unfinishedEnding))
-  for (const path of names.map((name) => join(folder, name))) {
-    if (Date.now() - (await stat(path)).mtimeMs > abandonedAfter) await rm(path, { force: true })
-  }
 }

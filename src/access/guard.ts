@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Context, Middleware } from 'koa'
+import { callerAddress } from '../http/caller-address.js'
 import { HttpError } from '../http/error.js'
 import type { Scope, Who } from '../http/route.js'
 import { bearerKey } from './bearer.js'
@@ -44,7 +45,7 @@ export function guard(who: Who, options: GuardOptions): Middleware {
 }
 
 async function turnAway(ctx: Context, wrongKey: HttpError, { limits, refused }: GuardOptions): Promise<never> {
-  const refusal = (await limits?.stranger(ctx.ip)) ?? wrongKey
+  const refusal = (await limits?.stranger(callerAddress(ctx))) ?? wrongKey
   refused?.(ctx, refusal)
   throw refusal
 }

@@ -9,7 +9,10 @@ export interface ErrorLog {
 export function logSigningKeys(log: ErrorLog, event: SigningKeysEvent): void {
   if (event.type === 'set-aside') {
     const about = { event: 'hub-token-keys-set-aside', where: event.where }
-    log.error(about, 'the keys of hub tokens were broken: SDKs must fetch new tokens')
+    log.error(about, 'the stored keys of hub tokens were broken: SDKs may have to fetch new tokens')
+  } else if (event.type === 'unusable') {
+    const about = { event: 'hub-token-keys-unusable', err: event.error }
+    log.error(about, 'the stored keys of hub tokens cannot be read: those that are known remain')
   } else {
     log.error({ event: 'hub-token-keys-failed', err: event.error }, 'no new key for hub tokens could be saved')
   }

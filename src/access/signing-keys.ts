@@ -1,64 +1,96 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import { isTermOver, readKeys, type StoredKey, secretText, writeKeys } from '../stores/key-file.js'
+import { Turns } from '../stores/level-turns.js'
+import type { FoundText, StoredText } from '../stores/store.js'
+import { isTermOver, keysIn, type StoredKey, secretText, textOfKeys } from '../stores/stored-key.js'
+import { TextWatch } from '../stores/text-watch.js'
 import type { Clock } from '../wechat/clock.js'
-
-const fileName = 'hub-token-keys.json'
 
 /** A key signs for so long, in ms; then the next one does. */
 const term = 24 * 60 * 60 * 1000
 /** So long after its term a key still proves what it has signed, in ms: longer than a hub token lives. */
 const overlap = 3 * 60 * 60 * 1000
+/** So long after it was made a new key does not sign yet, in ms: the other processes look for it each half second. */
+const settling = 2000
 /** How soon a failed rotation is tried again, in ms. */
 const retryGap = 60_000
+/** How often a change is begun, if others have changed the keys meanwhile. They make the same change: the second look finds it. */
+const mostTries = 10
 
 /** A secret that hub tokens are signed with. Its id, 8 characters of base64url, stands in the token. */
 export type SigningKey = StoredKey
 
+interface HeldKey extends SigningKey {
+  /** From then on it may sign, by the monotonic clock. */
+  readonly signsFrom: number
+}
+
+interface FoundKeys {
+  readonly keys: readonly StoredKey[]
+  readonly identity: string
+}
+
 /** What happens to the keys; for the log. */
 export type SigningKeysEvent =
-  /** The file was broken: all hub tokens from before are dead. `where` it was put. */
-  { readonly type: 'set-aside'; readonly where: string } | { readonly type: 'rotation-failed'; readonly error: unknown }
+  /** What was stored was broken: hub tokens whose keys no process holds any more are dead. `where` it was put. */
+  | { readonly type: 'set-aside'; readonly where: string }
+  | { readonly type: 'rotation-failed'; readonly error: unknown }
+  /** Told once: what other processes do is not known for now. The keys that are known go on. */
+  | { readonly type: 'unusable'; readonly error: unknown }
 
 export interface SigningKeysOptions {
   readonly clock: Clock
   readonly onEvent: (event: SigningKeysEvent) => void
-  /** Told each secret as it stands in the file. */
+  /** Told each secret as it is stored. */
   readonly learn?: (secret: string) => void
 }
 
+/** The file in the data folder that holds the keys. */
+export function signingKeysFile(dataDir: string): string {
+  return join(dataDir, 'hub-token-keys.json')
+}
+
 /**
- * The keys that hub tokens are signed with, kept in `hub-token-keys.json` in the data folder (mode 0600). A new one takes over
- * each day; the one before proves its tokens for three hours more.
+ * The keys that hub tokens are signed with, one row for all processes that share the text in which they are stored. A new one
+ * takes over each day, 2 s after one of the processes has made it, when all know it; the one before proves its tokens for
+ * three hours more.
  */
 export class SigningKeys {
-  readonly #file: string
+  readonly #text: StoredText
   readonly #clock: Clock
   readonly #onEvent: SigningKeysOptions['onEvent']
   readonly #learn: (secret: string) => void
+  readonly #watch: TextWatch<FoundKeys>
+  readonly #turns = new Turns()
   /** Newest first. */
-  #keys: readonly SigningKey[]
+  #keys: readonly HeldKey[] = []
   #rotating: Promise<void> | undefined
   #retryAt = Number.NEGATIVE_INFINITY
 
-  private constructor(file: string, keys: readonly SigningKey[], options: SigningKeysOptions) {
-    const { clock, onEvent, learn = () => undefined } = options
-    this.#file = file
-    this.#keys = keys
+  private constructor(text: StoredText, { clock, onEvent, learn = () => undefined }: SigningKeysOptions) {
+    this.#text = text
     this.#clock = clock
     this.#onEvent = onEvent
     this.#learn = learn
-    for (const { secret } of keys) learn(secretText(secret))
+    this.#watch = new TextWatch({
+      ...{ text, clock },
+      // Not while a key is being made: what was read before that would be taken up after it.
+      read: () => this.#inTurn(() => this.#look()),
+      changed: (found) => this.#takeUp(found?.keys ?? this.#keys),
+      failed: (error) => onEvent({ type: 'unusable', error }),
+    })
   }
 
-  /** Reads the keys of a data folder that is there, or makes the first one. @throws what the file system throws. */
-  static async open(dataDir: string, options: SigningKeysOptions): Promise<SigningKeys> {
-    const file = join(dataDir, fileName)
-    const { keys: stored, setAside } = await readKeys(file, options.clock)
-    if (setAside !== undefined) options.onEvent({ type: 'set-aside', where: setAside })
-    const keys = new SigningKeys(file, stored, options)
-    if (keys.#keys.length === 0) await keys.#rotate()
-    return keys
+  /** Reads the keys, or makes the first one. @throws what the store throws. */
+  static async open(text: StoredText, options: SigningKeysOptions): Promise<SigningKeys> {
+    const keys = new SigningKeys(text, options)
+    try {
+      await keys.#inTurn(() => keys.#begin())
+      return keys
+    } catch (error) {
+      await keys.close()
+      throw error
+    }
   }
 
   /** The key to sign with. */
@@ -66,31 +98,46 @@ export class SigningKeys {
     const [newest] = this.#keys
     if (newest === undefined) throw new Error('there is no signing key')
     if (isTermOver(newest, term, this.#clock.now())) this.#rotateInBackground()
-    return newest
+    const living = this.#living(this.#keys)
+    return living.find(({ signsFrom }) => signsFrom <= this.#clock.monotonic()) ?? living.at(-1) ?? newest
   }
 
   /** The key of this id, while it proves anything. */
   find(id: string): SigningKey | undefined {
-    return this.#living().find((key) => key.id === id)
+    return this.#living(this.#keys).find((key) => key.id === id)
   }
 
-  /** Resolves when no file is being written. */
+  /** Resolves when nothing is being written. */
   async idle(): Promise<void> {
     await this.#rotating
   }
 
+  /** Ends the watch for what other processes make. Resolves when nothing is read or written any more. */
+  async close(): Promise<void> {
+    await this.#watch.close()
+    await this.idle()
+  }
+
   /** A key is alive until the overlap after its successor's beginning is over. */
-  #living(): readonly SigningKey[] {
+  #living<Key extends StoredKey>(keys: readonly Key[]): readonly Key[] {
     const now = this.#clock.now()
-    return this.#keys.filter((_key, index) => {
-      const successor = this.#keys[index - 1]
+    return keys.filter((_key, index) => {
+      const successor = keys[index - 1]
       return successor === undefined || now - successor.created < overlap
     })
   }
 
+  async #begin(): Promise<void> {
+    const found = await this.#stored()
+    if (found === undefined) return this.#rotate()
+    const now = this.#clock.now()
+    // One that has been there for long is known to all.
+    this.#takeUp(found.keys, ({ created }) => (now - created >= settling ? 0 : settling))
+  }
+
   #rotateInBackground(): void {
     if (this.#rotating !== undefined || this.#clock.monotonic() < this.#retryAt) return
-    this.#rotating = this.#rotate()
+    this.#rotating = this.#inTurn(() => this.#rotate())
       .catch((error: unknown) => {
         this.#retryAt = this.#clock.monotonic() + retryGap
         this.#onEvent({ type: 'rotation-failed', error })
@@ -100,12 +147,68 @@ export class SigningKeys {
       })
   }
 
-  /** Saved first: a token of a key that no file holds would die with the process. */
+  /** A new key, of this process or of another that was first. Saved first: a token of a key that is not would die with the process. */
   async #rotate(): Promise<void> {
-    const key = { id: randomBytes(6).toString('base64url'), secret: randomBytes(32), created: this.#clock.now() }
-    const keys = [key, ...this.#living()]
-    this.#learn(secretText(key.secret))
-    await writeKeys(this.#file, keys)
-    this.#keys = keys
+    for (let tries = 0; tries < mostTries; tries += 1) {
+      const found = await this.#stored()
+      const [newest] = found?.keys ?? []
+      const now = this.#clock.now()
+      if (found !== undefined && newest !== undefined && !isTermOver(newest, term, now)) {
+        this.#takeUp(found.keys)
+        return
+      }
+      const key = { id: randomBytes(6).toString('base64url'), secret: randomBytes(32), created: now }
+      const keys = [key, ...this.#living(found?.keys ?? this.#keys)]
+      this.#learn(secretText(key.secret))
+      if (await this.#text.write(textOfKeys(keys), found?.identity)) {
+        this.#takeUp(keys)
+        return
+      }
+    }
+    throw new Error(`${this.#text.where}: others change it again and again`)
+  }
+
+  /** What is stored. What is broken is set aside: nothing is stored then. */
+  async #stored(): Promise<FoundKeys | undefined> {
+    const found = await this.#text.read()
+    if (found === undefined) return undefined
+    const keys = keysIn(found.text)
+    if (keys !== undefined) return { keys, identity: found.identity }
+    // Another process may have set it aside by now, and stored what is not broken.
+    if ((await this.#text.identity()) === found.identity) await this.#setAside(found)
+    return this.#stored()
+  }
+
+  async #setAside({ identity }: FoundText): Promise<void> {
+    try {
+      this.#onEvent({ type: 'set-aside', where: await this.#text.setAside() })
+    } catch (error) {
+      // Unless another process has done it in the same instant.
+      if ((await this.#text.identity()) === identity) throw error
+    }
+  }
+
+  async #look(): Promise<FoundKeys | undefined> {
+    const found = await this.#text.read()
+    if (found === undefined) return undefined
+    const keys = keysIn(found.text)
+    if (keys === undefined) throw new Error(`${this.#text.where}: it is broken`)
+    return { keys, identity: found.identity }
+  }
+
+  /** Goes on with these keys. One that is new here signs so many ms from now. */
+  #takeUp(keys: readonly StoredKey[], signsIn: (key: StoredKey) => number = () => settling): void {
+    const now = this.#clock.monotonic()
+    const before = this.#keys
+    this.#keys = keys.map((key) => {
+      const known = before.find(({ id, secret }) => id === key.id && secret.equals(key.secret))
+      if (known !== undefined) return known
+      this.#learn(secretText(key.secret))
+      return { ...key, signsFrom: now + signsIn(key) }
+    })
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    return this.#turns.run(['keys'], work)
   }
 }

@@ -1,9 +1,7 @@
-import { type BigIntStats, statSync } from 'node:fs'
-import { mkdir, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import type { Scope } from '../http/route.js'
-import { createAtomically } from '../stores/write-atomically.js'
+import { type FoundText, type StoredText, StoreError } from '../stores/store.js'
 import type { Client } from './client.js'
 import { hashKey, makeKey } from './key.js'
 import { isScope } from './scope.js'
@@ -27,110 +25,94 @@ const storedSchema = z.strictObject({
     .refine((clients) => areApart(clients.flatMap(({ keyHashes }) => keyHashes))),
 })
 
-/** `clients.json` in the data folder cannot be used. Never replaced by itself: that would lock its clients out. */
+/** The stored clients cannot be used. Never replaced by themselves: that would lock them out. */
 export class StoredClientsError extends Error {
   override readonly name = 'StoredClientsError'
-  readonly file: string
+  /** That of their StoredText. */
+  readonly where: string
 
-  constructor(file: string, problem: string) {
+  constructor(where: string, problem: string) {
     super(
-      `${file}: ${problem}; restore it from a backup, or delete it, and its clients with it. The next start then makes a new ` +
+      `${where}: ${problem}; restore it from a backup, or delete it, and its clients with it. The next start then makes a new ` +
         'key only if neither WECHAT_HUB_KEY nor a client is configured',
     )
-    this.file = file
+    this.where = where
   }
 }
 
 export interface FirstKeyOptions {
-  /** The data folder. It is made (mode 0700) if it is not there. */
-  readonly dataDir: string
+  /** Where the clients are stored. */
+  readonly text: StoredText
   /** Whether anybody can come in already: a `WECHAT_HUB_KEY` or a configured client. Then no key is made. */
   readonly existing: boolean
 }
 
 export interface StoredClients {
-  /** The clients of `clients.json`. They count beside the configured ones until the file is deleted. */
+  /** They count beside the configured ones until what is stored is deleted. */
   readonly clients: readonly Client[]
   /** The key just made. Nobody can read it anywhere later: show it once. Absent if none was made. */
   readonly key?: string
 }
 
 /**
- * The clients stored in the data folder. If there are none, and no other way in, makes a key for a client named `first`
- * that may do everything; only its hash is kept, in `clients.json` (mode 0600).
- * @throws StoredClientsError if that file is there but broken.
+ * The stored clients. If nothing is stored, and there is no other way in, makes a key for a client named `first` that may do
+ * everything; only its hash is kept.
+ * @throws StoredClientsError if they cannot be used; else what the store throws.
  */
-export async function firstKey({ dataDir, existing }: FirstKeyOptions): Promise<StoredClients> {
-  const file = clientsFile(dataDir)
-  const stored = await readClients(file)
+export async function firstKey({ text, existing }: FirstKeyOptions): Promise<StoredClients> {
+  const stored = await readClients(text)
   if (stored !== undefined) return { clients: stored.clients }
   if (existing) return { clients: [] }
 
   const key = makeKey()
   const clients: Client[] = [{ name: 'first', keyHashes: [hashKey(key)], accounts: ['*'], scopes: ['admin'] }]
-  await mkdir(dataDir, { recursive: true, mode: 0o700 })
-  if (await createAtomically(file, textOf(clients))) return { clients, key }
+  if (await text.write(textOf(clients), undefined)) return { clients, key }
   // Another process, started at the same instant, was first: its key is the one.
-  return { clients: (await readClients(file))?.clients ?? [] }
+  return { clients: (await readClients(text))?.clients ?? [] }
 }
 
+/** The file in the data folder that holds the clients. */
 export function clientsFile(dataDir: string): string {
   return join(dataDir, 'clients.json')
 }
 
-/** What the file holds for these clients. */
+/** What is stored for these clients. */
 export function textOf(clients: readonly Client[]): string {
   return `${JSON.stringify({ clients }, null, 2)}\n`
 }
 
 export interface ClientsFound {
   readonly clients: readonly Client[]
-  /** That of the file they were read from, see `identityOf`. */
+  /** That of the text they were read from. */
   readonly identity: string
 }
 
 /**
- * The clients that the file holds; `undefined` if there is no file.
- * @throws StoredClientsError if it is there and cannot be used.
+ * The stored clients; `undefined` if nothing is stored.
+ * @throws StoredClientsError if what is there cannot be used, StoreError if the store does not answer.
  */
-export async function readClients(file: string): Promise<ClientsFound | undefined> {
-  const found = await readWithIdentity(file)
+export async function readClients(text: Pick<StoredText, 'read' | 'where'>): Promise<ClientsFound | undefined> {
+  const found = await readFrom(text)
   if (found === undefined) return undefined
   let content: unknown
   try {
     content = JSON.parse(found.text)
   } catch {
-    throw new StoredClientsError(file, 'it is not valid JSON')
+    throw new StoredClientsError(text.where, 'it is not valid JSON')
   }
   const parsed = storedSchema.safeParse(content)
   if (parsed.success) return { clients: parsed.data.clients, identity: found.identity }
   const places = new Set(parsed.error.issues.map((issue) => issue.path.join('.') || 'the whole file'))
-  throw new StoredClientsError(file, `it is damaged at ${[...places].join(', ')}`)
+  throw new StoredClientsError(text.where, `it is damaged at ${[...places].join(', ')}`)
 }
 
-/** Tells the file as it is now from what it was or will be; `undefined` if there is none. @throws what the file system throws. */
-export function identityOf(file: string): string | undefined {
-  const stats = statSync(file, { bigint: true, throwIfNoEntry: false })
-  return stats === undefined ? undefined : asIdentity(stats)
-}
-
-export function asIdentity({ ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
-  return [ino, size, mtimeNs, ctimeNs].join('/')
-}
-
-async function readWithIdentity(file: string): Promise<{ text: string; identity: string } | undefined> {
+async function readFrom(text: Pick<StoredText, 'read' | 'where'>): Promise<FoundText | undefined> {
   try {
-    const handle = await open(file, 'r')
-    try {
-      // Before the text: what is written after this look is seen by the next one.
-      const identity = asIdentity(await handle.stat({ bigint: true }))
-      return { text: await handle.readFile('utf8'), identity }
-    } finally {
-      await handle.close()
-    }
+    return await text.read()
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined
-    throw new StoredClientsError(file, `it cannot be read (${codeOf(error)})`)
+    // Nothing is wrong with the clients: there is nothing to restore.
+    if (error instanceof StoreError) throw error
+    throw new StoredClientsError(text.where, `it cannot be read (${codeOf(error)})`)
   }
 }
 

@@ -1,13 +1,13 @@
 import { HttpError } from '../http/error.js'
-import { Limits } from './limits.js'
+import { Limits, type LimitsParts } from './limits.js'
 
 /** How many logins, and requests with a session that has ended, come from one address in a minute; as `Limits` counts. */
 export class VisitorLimit {
   readonly #limits: Limits
 
-  /** `perMinute` 0: any number. `refused` is told of each refusal. */
-  constructor(perMinute: number, refused: () => void) {
-    this.#limits = new Limits({ clientPerMinute: 0, refusedPerMinute: perMinute }, refused)
+  /** `perMinute` 0: any number. */
+  constructor(perMinute: number, parts: LimitsParts) {
+    this.#limits = new Limits({ clientPerMinute: 0, refusedPerMinute: perMinute, name: 'visitor' }, parts)
   }
 
   /** Counts one, and answers the refusal if it is one too many. */

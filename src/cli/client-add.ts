@@ -1,10 +1,10 @@
 import type { Command } from 'commander'
 import { ClientEditor } from '../access/client-editor.js'
 import { isScope } from '../access/scope.js'
-import { clientsFile } from '../access/stored-clients.js'
 import type { Config } from '../config.js'
 import type { Scope } from '../http/route.js'
 import { auditChange } from './client-audit.js'
+import { withClientsText } from './clients-text.js'
 import { CommandError } from './failure.js'
 import { accountNames, appIDOf, hubConfig } from './hub-settings.js'
 import { fixedNames } from './known-clients.js'
@@ -39,15 +39,16 @@ async function add(name: string, options: Options, terminal: Terminal): Promise<
   const config = hubConfig(terminal)
   const accounts = checkedAccounts(options.account, config)
   const scopes = checkedScopes(options.scope)
-  const editor = new ClientEditor({ dataDir: config.dataDir, reserved: fixedNames(config) })
-  const key = await editor.add({ name, accounts, scopes })
-  terminal.reveal(key)
-  terminal.tell(
-    `The key of the client "${name}". It is shown only now: only its hash is kept, in`,
-    `  ${clientsFile(config.dataDir)}`,
-    'A running hub takes it within a second. How to use it:',
-    ...uses(config, accounts, scopes).map((line) => `  ${line}`),
-  )
+  await withClientsText(config, terminal, async (text) => {
+    const editor = new ClientEditor({ text, reserved: fixedNames(config) })
+    terminal.reveal(await editor.add({ name, accounts, scopes }))
+    terminal.tell(
+      `The key of the client "${name}". It is shown only now: only its hash is kept, in`,
+      `  ${text.where}`,
+      'A running hub takes it within a second. How to use it:',
+      ...uses(config, accounts, scopes).map((line) => `  ${line}`),
+    )
+  })
   await auditChange(config, { client: name, change: 'added' }, terminal)
 }
 

@@ -1,10 +1,11 @@
 import type { Command } from 'commander'
+import { withClientsText } from './clients-text.js'
 import { hubConfig } from './hub-settings.js'
 import { type KnownClient, knownClients } from './known-clients.js'
 import { type Terminal, table } from './terminal.js'
 
 const sources = `
-Sources: stored (data folder; change it with client add, rotate, revoke), configuration (config/local.json) and
+Sources: stored (data folder or Redis; change it with client add, rotate, revoke), configuration (config/local.json) and
 environment (WECHAT_HUB_KEY). Of each key the first 8 hex digits of its SHA-256 are shown, newest first.`
 
 const heads = ['NAME', 'SOURCE', 'KEYS', 'HASHES', 'ACCOUNTS', 'SCOPES']
@@ -19,7 +20,8 @@ export function clientList(parent: Command, terminal: Terminal): void {
 }
 
 async function list({ json }: { json?: boolean }, terminal: Terminal): Promise<void> {
-  const clients = await knownClients(hubConfig(terminal))
+  const config = hubConfig(terminal)
+  const clients = await withClientsText(config, terminal, (text) => knownClients(config, text))
   if (json) terminal.printJson(clients.map(asJson))
   else if (clients.length === 0) terminal.tell('There is no client. "wechat-hub client add" makes one.')
   else terminal.print(table([heads, ...clients.map(asRow)]))

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { ClientEditor } from '../access/client-editor.js'
-import { clientsFile } from '../access/stored-clients.js'
 import { auditChange } from './client-audit.js'
+import { withClientsText } from './clients-text.js'
 import { hubConfig } from './hub-settings.js'
 import { asCannotChange, knownClients } from './known-clients.js'
 import type { Terminal } from './terminal.js'
@@ -16,15 +16,17 @@ export function clientRevoke(parent: Command, terminal: Terminal): void {
 
 async function revoke(name: string, terminal: Terminal): Promise<void> {
   const config = hubConfig(terminal)
-  await new ClientEditor(config).revoke(name).catch((error: unknown) => {
-    throw asCannotChange(error, name, config)
+  const left = await withClientsText(config, terminal, async (text) => {
+    await new ClientEditor({ text }).revoke(name).catch((error: unknown) => {
+      throw asCannotChange(error, name, { config, text })
+    })
+    terminal.tell(
+      `The client "${name}" is removed; a running hub refuses its keys within a second. Changed:`,
+      `  ${text.where}`,
+    )
+    await auditChange(config, { client: name, change: 'revoked' }, terminal)
+    return knownClients(config, text)
   })
-  terminal.tell(
-    `The client "${name}" is removed; a running hub refuses its keys within a second. Changed:`,
-    `  ${clientsFile(config.dataDir)}`,
-  )
-  await auditChange(config, { client: name, change: 'revoked' }, terminal)
-  const left = await knownClients(config)
   if (left.some((client) => client.name === name)) {
     terminal.tell(`The configuration has a client "${name}" too, which remains.`)
   }

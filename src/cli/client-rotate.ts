@@ -1,11 +1,10 @@
 import type { Command } from 'commander'
 import { ClientEditError, ClientEditor } from '../access/client-editor.js'
-import { clientsFile } from '../access/stored-clients.js'
-import type { Config } from '../config.js'
 import { auditChange } from './client-audit.js'
+import { withClientsText } from './clients-text.js'
 import { CommandError } from './failure.js'
 import { hubConfig } from './hub-settings.js'
-import { asCannotChange } from './known-clients.js'
+import { asCannotChange, type ClientSources } from './known-clients.js'
 import type { Terminal } from './terminal.js'
 
 const steps = `
@@ -34,28 +33,30 @@ export function clientRotate(parent: Command, terminal: Terminal): void {
 
 async function rotate(name: string, { finish, undo }: Options, terminal: Terminal): Promise<void> {
   const config = hubConfig(terminal)
-  const editor = new ClientEditor(config)
-  try {
-    if (finish) await tellOfEnd(await editor.finish(name), { name, ended: 'older', config, terminal })
-    else if (undo) await tellOfEnd(await editor.undo(name), { name, ended: 'newer', config, terminal })
-    else await show(await editor.rotate(name), { name, config, terminal })
-  } catch (error) {
-    if (error instanceof ClientEditError && error.code === 'two-keys') throw new CommandError(unfinished(error, name))
-    throw asCannotChange(error, name, config)
-  }
+  await withClientsText(config, terminal, async (text) => {
+    const editor = new ClientEditor({ text })
+    const rotated = { name, config, text, terminal }
+    try {
+      if (finish) await tellOfEnd(await editor.finish(name), { ended: 'older', ...rotated })
+      else if (undo) await tellOfEnd(await editor.undo(name), { ended: 'newer', ...rotated })
+      else await show(await editor.rotate(name), rotated)
+    } catch (error) {
+      if (error instanceof ClientEditError && error.code === 'two-keys') throw new CommandError(unfinished(error, name))
+      throw asCannotChange(error, name, rotated)
+    }
+  })
 }
 
-interface Rotated {
+interface Rotated extends ClientSources {
   readonly name: string
-  readonly config: Config
   readonly terminal: Terminal
 }
 
-async function show(key: string, { name, config, terminal }: Rotated): Promise<void> {
+async function show(key: string, { name, config, text, terminal }: Rotated): Promise<void> {
   terminal.reveal(key)
   terminal.tell(
     `The second key of the client "${name}". It is shown only now: only its hash is kept, in`,
-    `  ${clientsFile(config.dataDir)}`,
+    `  ${text.where}`,
     'The older one goes on to work until',
     `  wechat-hub client rotate ${name} --finish`,
   )
@@ -64,7 +65,7 @@ async function show(key: string, { name, config, terminal }: Rotated): Promise<v
 
 async function tellOfEnd(
   done: boolean,
-  { name, ended, config, terminal }: Rotated & { readonly ended: 'older' | 'newer' },
+  { name, ended, config, text, terminal }: Rotated & { readonly ended: 'older' | 'newer' },
 ): Promise<void> {
   if (!done) {
     terminal.tell(`The client "${name}" has only one key.`)
@@ -72,7 +73,7 @@ async function tellOfEnd(
   }
   terminal.tell(
     `The ${ended} key of the client "${name}" is dead; a running hub refuses it within a second. Changed:`,
-    `  ${clientsFile(config.dataDir)}`,
+    `  ${text.where}`,
   )
   await auditChange(config, { client: name, change: ended === 'older' ? 'finished' : 'undone' }, terminal)
 }

@@ -1,4 +1,5 @@
 import { ConfigError } from '../config.js'
+import { StoreError } from '../stores/store.js'
 import { WechatError } from '../wechat/errors.js'
 
 /** sysexits' EX_CONFIG, as the hub itself ends with it. */
@@ -13,6 +14,9 @@ export class CommandError extends Error {
 export function explain(error: unknown): { text: string; code: number } {
   if (error instanceof ConfigError) return { text: error.message, code: badConfiguration }
   if (error instanceof WechatError) return { text: withHint(error), code: 1 }
+  if (error instanceof StoreError && error.code === 'STORE_AWAY') {
+    return { text: `${error.message}. Start it, or correct its URL and REDIS_PASSWORD`, code: 1 }
+  }
   return { text: error instanceof Error ? error.message : String(error), code: 1 }
 }
 

@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs'
 import { type AccountConfig, type Config, loadConfig } from '../config.js'
 import { sandboxAccount } from '../sandbox/built-in-account.js'
+import { readRedisUrl } from '../stores/redis/url.js'
 import { CommandError } from './failure.js'
 import type { Terminal } from './terminal.js'
 
@@ -21,7 +22,9 @@ export function hubConfig(terminal: Terminal): Config {
     const ofRoutes = routes.map((route) => (route.format === 'xml' ? route.token : route.secret))
     terminal.secrets.keep(appSecret, ...token, ...encodingAESKey, ...ofRoutes)
   }
-  if (config.key !== undefined) terminal.secrets.keep(config.key)
+  const { key, redis } = config
+  const others = [key, redis.password, redis.sentinelPassword, readRedisUrl(redis.url)?.password]
+  terminal.secrets.keep(...others.filter((each) => each !== undefined), ...(config.sessions.key ?? []))
   actAsOwnerOf(config.dataDir)
   return config
 }
@@ -57,8 +60,8 @@ export function chosenAccounts({ accounts }: Config, nameOrAppID?: string): Name
   throw new CommandError(`there is no account "${nameOrAppID}" (known: ${all.map(({ name }) => name).join(', ')})`)
 }
 
-/** Root's files would be closed to the hub: root becomes whoever owns the data folder. */
-function actAsOwnerOf(folder: string): void {
+/** Root's files would be closed to the hub: root becomes whoever owns its folder. */
+export function actAsOwnerOf(folder: string): void {
   const owner = statSync(folder, { throwIfNoEntry: false })
   if (process.geteuid?.() !== 0 || owner === undefined || owner.uid === 0) return
   process.setegid?.(owner.gid)

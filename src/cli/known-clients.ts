@@ -1,7 +1,8 @@
 import { type Client, fixedClients, hubClient } from '../access/client.js'
 import { ClientEditError } from '../access/client-editor.js'
-import { clientsFile, readClients } from '../access/stored-clients.js'
+import { readClients } from '../access/stored-clients.js'
 import type { Config } from '../config.js'
+import type { StoredText } from '../stores/store.js'
 import { CommandError } from './failure.js'
 
 export interface KnownClient extends Client {
@@ -10,11 +11,11 @@ export interface KnownClient extends Client {
   readonly shadowed: boolean
 }
 
-/** All clients, those first that only a restart of the hub changes. @throws StoredClientsError */
-export async function knownClients(config: Config): Promise<KnownClient[]> {
+/** All clients, those first that only a restart of the hub changes; `text` holds the others. @throws StoredClientsError */
+export async function knownClients(config: Config, text: StoredText): Promise<KnownClient[]> {
   const fixed = fixedOf(config)
   const names = new Set(fixed.map(({ name }) => name))
-  const stored = (await readClients(clientsFile(config.dataDir)))?.clients ?? []
+  const stored = (await readClients(text))?.clients ?? []
   return [
     ...fixed.map((client) => ({ ...client, source: sourceOf(client), shadowed: false })),
     ...stored.map((client) => ({ ...client, source: 'stored' as const, shadowed: names.has(client.name) })),
@@ -26,15 +27,22 @@ export function fixedNames(config: Config): string[] {
   return fixedOf(config).map(({ name }) => name)
 }
 
+/** Where clients come from. */
+export interface ClientSources {
+  readonly config: Config
+  /** Holds the stored ones. */
+  readonly text: Pick<StoredText, 'where'>
+}
+
 /**
  * Why a client cannot be changed here, as a sentence that says where it can, for `unknown` and for names of the
  * configuration; any other error as it is.
  */
-export function asCannotChange(error: unknown, name: string, config: Config): unknown {
+export function asCannotChange(error: unknown, name: string, { config, text }: ClientSources): unknown {
   if (!(error instanceof ClientEditError) || error.code !== 'unknown') return error
   const fixed = fixedOf(config).find((client) => client.name === name)
   if (fixed === undefined) {
-    return new CommandError(`${error.message} in ${clientsFile(config.dataDir)}; "wechat-hub client list" shows all`)
+    return new CommandError(`${error.message} in ${text.where}; "wechat-hub client list" shows all`)
   }
   return new CommandError(
     sourceOf(fixed) === 'environment'

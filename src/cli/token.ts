@@ -4,6 +4,7 @@ import { systemClock } from '../wechat/clock.js'
 import { type Held, secondsLeft } from '../wechat/held.js'
 import { accountWechat } from './account-wechat.js'
 import { chosenAccounts, hubConfig } from './hub-settings.js'
+import { withHubStores } from './hub-stores.js'
 import { type Terminal, table } from './terminal.js'
 
 /** So much of a token is shown: enough to compare two. */
@@ -32,20 +33,22 @@ async function printToken(nameOrAppID: string, { show, json }: Options, terminal
   const config = hubConfig(terminal)
   const accounts = chosenAccounts(config, nameOrAppID)
   // As the hub does at its start: a token that cannot be kept would be fetched again and again.
-  await checkDataDir(config.dataDir)
-  for (const account of accounts) {
-    const wechat = accountWechat(config, account, terminal)
-    try {
-      const given = asGiven(await wechat.accessToken.get(), show === true)
-      const text = json
-        ? JSON.stringify(given)
-        : table(Object.entries(given).map(([name, value]) => [name, `${value}`]))
-      if (show) terminal.reveal(text)
-      else terminal.print(text)
-    } finally {
-      await wechat.close()
+  if (config.redis.url === '') await checkDataDir(config.dataDir)
+  await withHubStores(config, terminal, async ({ credentials }) => {
+    for (const account of accounts) {
+      const wechat = accountWechat(account, { config, credentials, terminal })
+      try {
+        const given = asGiven(await wechat.accessToken.get(), show === true)
+        const text = json
+          ? JSON.stringify(given)
+          : table(Object.entries(given).map(([name, value]) => [name, `${value}`]))
+        if (show) terminal.reveal(text)
+        else terminal.print(text)
+      } finally {
+        await wechat.close()
+      }
     }
-  }
+  })
 }
 
 function asGiven(held: Held, show: boolean) {

@@ -2,7 +2,7 @@ import { hashKey, isWellFormed } from '../access/key.js'
 import { dotPath, type Fault } from './fault.js'
 import { type Entries, entriesOf, get } from './raw.js'
 import { routeChecks } from './route-checks.js'
-import { appID, configSchema, keyHash, mode } from './schema.js'
+import { appID, configSchema, keyHash, mode, workers } from './schema.js'
 
 /**
  * What no single field shows. Works on the unchecked settings and passes over whatever is not as it should be, so that
@@ -23,6 +23,8 @@ export function crossChecks(raw: unknown, production: boolean): Fault[] {
     ...hubKey(get(raw, 'key')),
     ...margins(get(raw, 'wechat')),
     ...portsApart(raw, accounts),
+    ...sessionKeyForRedis(raw, accounts),
+    ...workersApart(raw, accounts),
   ]
 }
 
@@ -130,4 +132,30 @@ function portsApart(raw: unknown, accounts: Entries): Fault[] {
     return []
   const remedy = 'set another port; without an account the hub starts its sandbox there'
   return [{ field: 'sandbox.port', problem: 'is also the port of the hub itself', remedy }]
+}
+
+/** In Redis a session_key lies beside nothing that opens it, and all hubs have to open it. */
+function sessionKeyForRedis(raw: unknown, accounts: Entries): Fault[] {
+  const url = get(get(raw, 'redis'), 'url')
+  if (typeof url !== 'string' || url === '' || get(get(raw, 'sessions'), 'key') !== undefined) return []
+  if (!accounts.some(([, settings]) => get(settings, 'type') === 'miniprogram')) return []
+  const remedy = 'set the same 64 random hex digits for all hubs, as `openssl rand -hex 32` gives'
+  return [{ field: 'sessions.key', problem: 'is missing: mini programs with Redis need it', remedy }]
+}
+
+/** Several processes have only a Redis in common, and each would start a sandbox of its own. */
+function workersApart(raw: unknown, accounts: Entries): Fault[] {
+  const wanted = workers.safeParse(get(get(raw, 'server'), 'workers')).data
+  if (wanted === undefined || wanted === 1) return []
+  const field = 'server.workers'
+  const faults: Fault[] = []
+  if (get(get(raw, 'redis'), 'url') === '') {
+    const problem = 'is more than 1, and there is no Redis that the processes could share'
+    faults.push({ field, problem, remedy: 'set REDIS_URL, or 1' })
+  }
+  if (accounts.length === 0) {
+    const problem = 'is more than 1, and there is no account: the built-in sandbox serves one process'
+    faults.push({ field, problem, remedy: 'set WECHAT_APPID, WECHAT_APPSECRET and WECHAT_TOKEN, or 1' })
+  }
+  return faults
 }

@@ -24,17 +24,9 @@ export function loadConfig({ env = process.env, cwd = process.cwd() }: LoadOptio
     ...faults,
     ...faultsOfIssues(checked.error?.issues ?? [], raw),
     ...crossChecks(raw, env['NODE_ENV'] === 'production'),
-    ...(env['REDIS_URL'] ? [redisIsMissing] : []),
   ]
   if (!checked.success || found.length > 0) throw new ConfigError(found.map((fault) => withVariable(fault, variables)))
   return frozen({ ...checked.data, dataDir: resolve(cwd, checked.data.dataDir) })
-}
-
-/** Two hubs that are told to share a Redis, and do not, would end each other's tokens. */
-const redisIsMissing: Fault = {
-  field: 'REDIS_URL',
-  problem: 'this version knows no Redis',
-  remedy: 'remove it, and run one hub on one machine',
 }
 
 /** Names the environment variable of a field; that of `token` for `token.0` too. */

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { isScope } from '../access/scope.js'
 import type { Scope } from '../http/route.js'
+import { readRedisUrl } from '../stores/redis/url.js'
 import { jsDomains } from './js-domains.js'
 import { listOf, oneOf, refuse, section, text, tokenOf, trueOrFalse, wholeNumber } from './parts.js'
 import { knownRouteSettings, type RouteConfig, routes } from './route-schema.js'
@@ -49,9 +50,21 @@ export interface Config {
     readonly host: string
     /** Whether `X-Forwarded-For` is believed. Default false. */
     readonly trustProxy: boolean
+    /** How many processes serve the one port, which takes a Redis and an account. 1 to 64, default 1. */
+    readonly workers: number
   }
   /** Where state is kept: an absolute path. Default `data` in the working folder. */
   readonly dataDir: string
+  readonly redis: {
+    /** `redis://…`, `redis+sentinel://…` or `redis+cluster://…`; `rediss` for TLS. Default empty: state is kept in `dataDir`. */
+    readonly url: string
+    /** What all keys begin with: hubs with another one are other hubs. 1 to 64 characters, default `wechat-hub:`. */
+    readonly prefix: string
+    /** Default: the one in the URL, if there is one. */
+    readonly password?: string | undefined
+    /** Of the sentinels. Default: none. */
+    readonly sentinelPassword?: string | undefined
+  }
   readonly wechat: {
     /** The origin of WeChat's API, with a slash at the end. */
     readonly apiDomain: string
@@ -84,8 +97,8 @@ export interface Config {
     readonly grace: number
     /** How old a user's data may be, in seconds. 0 to 31536000, default 0: any age. */
     readonly userDataMaxAge: number
-    /** What session_keys are enciphered with: 64 hex digits. Default: a key in the data folder. */
-    readonly key?: string | undefined
+    /** What session_keys are enciphered with, newest first: each 64 hex digits. Default: keys in the data folder. */
+    readonly key?: readonly string[] | undefined
   }
   readonly sandbox: {
     /** Where the sandbox listens if it is started. Default 3001. */
@@ -98,6 +111,7 @@ export interface Config {
 }
 
 const port = wholeNumber(0, 65_535)
+export const workers = wholeNumber(1, 64)
 const perMinute = wholeNumber(0, 1_000_000)
 const apiDomainRemedy = 'set an https origin such as https://api.weixin.qq.com/ (http only for this machine)'
 
@@ -167,11 +181,31 @@ const clientFields = {
     .min(1, { error: scopeRemedy }),
 }
 
+const redisUrlRemedy =
+  'set redis://host:6379, redis+sentinel://a:26379,b:26379/mymaster or redis+cluster://a:6379,b:6379 (rediss for TLS)'
+
+const sessionKeyRemedy =
+  'set 64 random hex digits, as `openssl rand -hex 32` gives, or a list of such, newest first (in the environment with commas)'
+
+/** An environment variable is one text, whatever it holds. */
+function inCommas(value: unknown): unknown {
+  return typeof value === 'string' ? value.split(',').map((part) => part.trim()) : value
+}
+
 const sections = {
   server: section({
     port,
     host: text(/^[A-Za-z0-9.:_%-]{1,255}$/, 'set an IP address or a host name to listen on, such as :: or 127.0.0.1'),
     trustProxy: trueOrFalse(),
+    workers,
+  }),
+  redis: section({
+    url: z
+      .string({ error: redisUrlRemedy })
+      .refine((value) => value === '' || readRedisUrl(value) !== undefined, { error: redisUrlRemedy }),
+    prefix: text(/^[^\s{}\p{Cc}]{1,64}$/u, 'set 1 to 64 characters without spaces, { and }, such as wechat-hub:'),
+    password: text(/^.{1,512}$/s, 'set the password of Redis').optional(),
+    sentinelPassword: text(/^.{1,512}$/s, 'set the password of the sentinels').optional(),
   }),
   wechat: section({
     apiDomain,
@@ -191,7 +225,7 @@ const sections = {
     maxLife: wholeNumber(60, 31_536_000, ' of seconds'),
     grace: wholeNumber(0, 3600, ' of seconds'),
     userDataMaxAge: wholeNumber(0, 31_536_000, ' of seconds'),
-    key: text(/^[0-9A-Fa-f]{64}$/, 'set 64 random hex digits, as `openssl rand -hex 32` gives').optional(),
+    key: z.preprocess(inCommas, listOf(text(/^[0-9A-Fa-f]{64}$/, sessionKeyRemedy), sessionKeyRemedy)).optional(),
   }),
   sandbox: section({ port }),
 }

@@ -1,4 +1,5 @@
 import type { Context, Next } from 'koa'
+import { StoreError } from '../stores/store.js'
 import { WechatError } from '../wechat/errors.js'
 import { commonHeaders } from './common-headers.js'
 import { HttpError } from './error.js'
@@ -27,7 +28,7 @@ export function answer(unexpected: (error: unknown, ctx: Context) => void) {
       setCommonHeaders(ctx)
     } catch (error) {
       const refusal = refusalOf(error)
-      if (refusal.status === 500) unexpected(error, ctx)
+      if (refusal.status === 500 || error instanceof StoreError) unexpected(error, ctx)
       if (!ctx.res.headersSent) write(ctx, refusal)
     }
   }
@@ -59,7 +60,14 @@ function write(ctx: Context, refusal: Refusal): void {
 function refusalOf(error: unknown): Refusal {
   if (error instanceof HttpError) return { ...pick(error), status: error.status, headers: error.headers }
   if (error instanceof WechatError) return { ...pick(error), status: statusOf(error), headers: {} }
+  if (error instanceof StoreError) return storeRefusal
   return { status: 500, errcode: -500, errmsg: 'internal error', hint: undefined, retryAfter: undefined, headers: {} }
+}
+
+/** What is wrong with the store is for the log. */
+const storeRefusal: Refusal = {
+  ...{ status: 503, errcode: -503, errmsg: 'the hub cannot keep or find this at present', headers: {} },
+  ...{ hint: 'Try again in a few seconds: the store of the hub does not answer.', retryAfter: 5 },
 }
 
 function pick(error: HttpError | WechatError) {

@@ -1,5 +1,6 @@
 import type { Context } from 'koa'
 import type { Account } from '../accounts.js'
+import { callerAddress } from '../http/caller-address.js'
 import { HttpError } from '../http/error.js'
 import { readJsonBody } from '../http/json-body.js'
 import { readQuery } from '../http/query.js'
@@ -70,7 +71,7 @@ async function answerPage(ctx: Context, options: JssdkOptions): Promise<void> {
   const { account, domains } = seen(ctx, options)
   const headers = corsHeaders(ctx, domains)
   try {
-    const tooMany = options.tooMany(ctx.ip)
+    const tooMany = options.tooMany(callerAddress(ctx))
     if (tooMany !== undefined) throw tooMany
     const url = urlOf(ctx)
     if (account === undefined || domains?.holdPage(url) !== true) throw pageRefused()

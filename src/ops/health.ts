@@ -1,4 +1,5 @@
 import type { Account } from '../accounts.js'
+import type { StoreError } from '../stores/store.js'
 import type { Credential } from '../wechat/credential.js'
 import type { WechatError } from '../wechat/errors.js'
 
@@ -25,16 +26,29 @@ interface TicketHealth extends Problem {
 
 export interface Readiness {
   readonly ready: boolean
+  /** The hub serves what it has in memory, since its store does not answer. */
+  readonly degraded?: true
+  /** Why. */
+  readonly store?: Problem
   readonly accounts: Readonly<Record<string, AccountHealth>>
 }
 
 /**
  * The hub is ready when every account has a living token, or has not been asked for one and is not known to fail. A ticket
- * that fails does not count: not every account may have one, and all that needs the token alone goes on.
+ * that fails does not count: not every account may have one, and all that needs the token alone goes on. A store that does not
+ * answer makes it degraded, not unready: all hubs that share it are, and to send nobody to any of them would help nobody.
  */
-export function readiness(accounts: readonly Account[]): Readiness {
+export function readiness(accounts: readonly Account[], storeFailure: StoreError | undefined): Readiness {
   const health = accounts.map((account) => [account.name, healthOf(account)] as const)
-  return { ready: health.every(([, { ready }]) => ready), accounts: Object.fromEntries(health) }
+  return {
+    ready: health.every(([, { ready }]) => ready),
+    ...(storeFailure === undefined ? {} : { degraded: true, store: storeProblem(storeFailure) }),
+    accounts: Object.fromEntries(health),
+  }
+}
+
+function storeProblem({ message }: StoreError): Problem {
+  return { problem: message, hint: 'Tokens in memory are served to their end; logins, renewals and refreshes wait.' }
 }
 
 function healthOf({ wechat }: Account): AccountHealth {

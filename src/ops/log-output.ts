@@ -9,6 +9,8 @@ export interface Output {
 
 /** So much is collected before it is written. In characters. */
 const blockLength = 32 * 1024
+/** What a pipe keeps together when several processes write to it, in bytes (PIPE_BUF of Linux). */
+const unbroken = 4096
 /** A line waits no longer than this, in ms. */
 const longestWait = 1000
 /** A reader that has stopped reading must not fill our memory: beyond this many characters lines are dropped. */
@@ -20,12 +22,15 @@ const flushPatience = 2000
 /** How long `close` waits for a reader, in ms. */
 const closePatience = 500
 
+const newline = 0x0a
+
 /**
  * Lines collected into blocks and written without waiting. Not pino's own destination: the `flushSync` of sonic-boom
  * 4.2.1, which it calls at exit, tries again for ever when the reader is gone (EPIPE).
  */
 export class BlockOutput implements Output {
   readonly #fd: number
+  readonly #shared: boolean
   readonly #timer: NodeJS.Timeout
   readonly #flushAtExit = () => this.flush()
   /** Called when all is written, or nothing can be. */
@@ -34,8 +39,10 @@ export class BlockOutput implements Output {
   #writing = false
   #state: 'open' | 'closed' | 'broken' = 'open'
 
-  constructor(fd: number) {
+  /** `shared`: other processes write there, too, so whole lines are written, and no more at once than stays together. */
+  constructor(fd: number, { shared = false }: { readonly shared?: boolean } = {}) {
     this.#fd = fd
+    this.#shared = shared
     this.#timer = setInterval(() => this.#startWriting(), longestWait).unref()
     process.once('exit', this.#flushAtExit)
   }
@@ -56,7 +63,7 @@ export class BlockOutput implements Output {
     const end = performance.now() + flushPatience
     for (let done = 0; done < bytes.length && performance.now() < end; ) {
       try {
-        done += writeSync(this.#fd, bytes, done)
+        done += writeSync(this.#fd, bytes, done, this.#lengthFrom(bytes, done))
       } catch (error) {
         if (!isBusy(error)) {
           this.#break()
@@ -85,7 +92,7 @@ export class BlockOutput implements Output {
   }
 
   #writeFrom(bytes: Buffer, start: number): void {
-    write(this.#fd, bytes, start, bytes.length - start, null, (error, written) => {
+    write(this.#fd, bytes, start, this.#lengthFrom(bytes, start), null, (error, written) => {
       if (error !== null && error.code === 'EPIPE') return this.#break()
       // A full disk costs the lines of its time, and no more.
       if (error !== null && !isBusy(error)) return this.#wrote()
@@ -94,6 +101,15 @@ export class BlockOutput implements Output {
       else if (done < bytes.length) this.#writeFrom(bytes, done)
       else this.#wrote()
     })
+  }
+
+  /** How much of it to write at once. A line that is too long for that goes alone. */
+  #lengthFrom(bytes: Buffer, start: number): number {
+    const length = bytes.length - start
+    if (!this.#shared || length <= unbroken) return length
+    const last = bytes.lastIndexOf(newline, start + unbroken - 1)
+    const end = last < start ? bytes.indexOf(newline, start) : last
+    return end === -1 ? length : end + 1 - start
   }
 
   #wrote(): void {

@@ -1,5 +1,6 @@
 import { pino } from 'pino'
 import type { Secrets } from '../wechat/secrets.js'
+import { thisWorker } from '../workers/this-worker.js'
 import { errorRecord } from './log-error.js'
 import { BlockOutput, type Output } from './log-output.js'
 import { censored, cleanText, fitToLog } from './log-redaction.js'
@@ -12,6 +13,8 @@ export interface LogOptions {
   readonly secrets: Pick<Secrets, 'redact'>
   /** Takes one line at a time, with its `\n`. Default: stdout, written in blocks of 32 Ki characters, at least once a second. */
   readonly destination?: { write(line: string): void }
+  /** Whether other processes write to the same stdout: then lines are kept whole. Default: whether this is a worker. */
+  readonly amongOthers?: boolean
 }
 
 /**
@@ -32,14 +35,16 @@ export interface Log {
   close(): Promise<void>
 }
 
-/** The hub's log: JSON lines with `level` as a word, `time` in ISO 8601 and `name`, and without secrets (P6). */
-export function createLog({ level, secrets, destination }: LogOptions): Log {
-  const output = destination === undefined ? new BlockOutput(1) : direct(destination)
+/** The hub's log: JSON lines with `level` as a word, `time` in ISO 8601 and `name`, a worker's with `worker`, and without secrets (P6). */
+export function createLog({ level, secrets, destination, amongOthers }: LogOptions): Log {
+  const worker = thisWorker()?.number
+  const shared = amongOthers ?? worker !== undefined
+  const output = destination === undefined ? new BlockOutput(1, { shared }) : direct(destination)
   const clean = (text: string) => cleanText(text, secrets)
   const log = pino(
     {
       level,
-      base: { name: 'wechat-hub' },
+      base: { name: 'wechat-hub', ...(worker === undefined ? {} : { worker }) },
       timestamp: timeField,
       formatters: {
         level: (label) => ({ level: label }),
@@ -53,7 +58,7 @@ export function createLog({ level, secrets, destination }: LogOptions): Log {
   const enabled = { debug, info, error }
   return {
     log,
-    request: (level, line) => enabled[level] && output.write(requestLine(level, line, clean)),
+    request: (level, line) => enabled[level] && output.write(requestLine(level, line, clean, worker)),
     flush: () => output.flush(),
     close: () => output.close(),
   }

@@ -4,6 +4,7 @@ import type { ApiObservation } from '../wechat/api.js'
 import type { CredentialEvent } from '../wechat/credential-event.js'
 import type { Source } from '../wechat/held.js'
 import type { TicketType } from '../wechat/ticket-endpoint.js'
+import { silentMetric, thisWorker, workersMetric } from '../workers/this-worker.js'
 import type { AuditFileEvent } from './audit-file.js'
 import { GatewayMetrics } from './gateway-metrics.js'
 import { PageMetrics } from './page-metrics.js'
@@ -96,6 +97,8 @@ export class Metrics {
     this.#addGauge('wechat_hub_fetches_daily_limit', 'Token fetches a day that the hub allows itself', accounts, {
       valueOf: ({ wechat }) => wechat.governor.limits.daily,
     })
+    this.#addWorkers()
+    thisWorker()?.peers.answerFrom(this.#registry)
     this.pushes = new PushMetrics(this.#registry, { accounts, outboxDepth, storeFailures: this.#storeFailures })
   }
 
@@ -149,9 +152,10 @@ export class Metrics {
     else if (type === 'lost') this.#auditLost.inc()
   }
 
-  /** The text that Prometheus reads, and its content type. */
+  /** The text that Prometheus reads, and its content type: for all workers together, if there are several. */
   async page(): Promise<{ text: string; contentType: string }> {
-    return { text: await this.#registry.metrics(), contentType: this.#registry.contentType }
+    const registry = (await thisWorker()?.peers.all()) ?? this.#registry
+    return { text: await registry.metrics(), contentType: registry.contentType }
   }
 
   #addGauge(
@@ -188,5 +192,14 @@ export class Metrics {
         }
       },
     })
+  }
+
+  /** Each worker counts itself; those who do not answer are counted by the one that is asked. */
+  #addWorkers(): void {
+    const registers = [this.#registry]
+    new Gauge({ name: workersMetric, help: 'Processes of the hub whose figures are on this page', registers }).set(1)
+    const help =
+      'Processes of the hub that are dead or did not answer within a second: what they counted before is here'
+    new Gauge({ name: silentMetric, help, registers }).set(0)
   }
 }

@@ -21,8 +21,15 @@ export interface RequestLine {
 /**
  * The log line of a request, as pino would write it. There is one for each request, so it is made without pino, which must
  * be ready for any record; and `clean`, which takes out secrets, looks only at what callers can choose, which is short.
+ * `worker`: the number of the one that writes it, if there are several.
  */
-export function requestLine(level: string, line: RequestLine, clean: (text: string) => string): string {
+export function requestLine(
+  level: string,
+  line: RequestLine,
+  clean: (text: string) => string,
+  worker?: number,
+): string {
+  const by = worker === undefined ? '' : `,"worker":${worker}`
   const client = line.client === undefined ? '' : `,"client":${JSON.stringify(line.client)}`
   const account = line.account === undefined ? '' : `,"account":${JSON.stringify(line.account)}`
   const aborted = line.aborted ? ',"aborted":true' : ''
@@ -31,5 +38,5 @@ export function requestLine(level: string, line: RequestLine, clean: (text: stri
   const remote = JSON.stringify(clean(line.remote).slice(0, longestAddress))
   const id = `"requestId":"${clean(line.requestId)}","method":"${line.method}","path":${path}`
   const outcome = `"status":${line.status},"ms":${line.ms}${client}${account},"remote":${remote}`
-  return `{"level":"${level}"${timeField()},"name":"wechat-hub",${id},${outcome}${aborted},"msg":"request"}\n`
+  return `{"level":"${level}"${timeField()},"name":"wechat-hub"${by},${id},${outcome}${aborted},"msg":"request"}\n`
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Context, Middleware } from 'koa'
+import { callerAddress } from '../http/caller-address.js'
 import type { Clock } from '../wechat/clock.js'
 import type { Log } from './log.js'
 
@@ -31,7 +32,7 @@ export function requestLog(log: Pick<Log, 'request'>, clock: Pick<Clock, 'monoto
     state.requestId = requestId
     // Both are gone, or rewritten, by the time the line is written.
     const path = pathOf(ctx.req.url ?? '')
-    const remote = addressOf(ctx)
+    const remote = printable(callerAddress(ctx))
     state.path = path
     state.remote = remote
 
@@ -67,11 +68,6 @@ function pathOf(target: string): string {
   const path = end < 0 ? target : target.slice(0, end)
   // An absolute target (a proxy's) may hold a password before its host.
   return printable(path.startsWith('/') ? path : path.replace(/^[a-z]+:\/\/[^/]*/i, ''))
-}
-
-/** Koa's `ctx.ip` reads `X-Forwarded-For`, which costs, even where it is not believed. */
-function addressOf(ctx: Context): string {
-  return ctx.app.proxy ? printable(ctx.ip) : (ctx.req.socket.remoteAddress ?? '')
 }
 
 /** With control characters (also those from 0x7f on, which terminals obey too) percent-encoded. */

@@ -30,7 +30,7 @@ export class SessionMetrics {
     })
     this.#userData = new Counter({
       name: 'wechat_hub_user_data_total',
-      help: "Users' data that was deciphered, or whose signature was checked. outcome: ok, tampered, other-app, too-old or key-replaced",
+      help: "Users' data that was deciphered, or whose signature was checked. outcome: ok, tampered, other-app, too-old, key-replaced, or too-many (not looked at: too much was wrong)",
       labelNames: ['account', 'outcome'],
       registers,
     })

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import type { Account } from '../accounts.js'
 import type { Clock } from '../wechat/clock.js'
+import type { SessionKeys } from './session-keys.js'
 import type { Given, Sessions } from './sessions.js'
-import { refusedByWechat } from './wechat-refusal.js'
+import { refusedLogin } from './wechat-refusal.js'
 
 export type LoggedIn = Given & { readonly newUser: boolean }
 
@@ -12,38 +13,54 @@ const memory = 5_000
 /** Logins that are remembered: some MB. */
 const mostRemembered = 10_000
 
-const codeHint = 'A code works once, for 5 minutes, for its own mini program: call wx.login again and send the new one.'
-
 interface Remembered {
   readonly login: Promise<LoggedIn>
   /** Undefined while it is under way. */
   overAt: number | undefined
 }
 
+export interface LoginsOptions {
+  readonly sessions: Pick<Sessions, 'create' | 'find'>
+  readonly keys: Pick<SessionKeys, 'ready'>
+  readonly clock: Pick<Clock, 'monotonic'>
+}
+
 /** Turns login codes into sessions. WeChat takes a code once: who sends the same one meanwhile gets the same session. */
 export class Logins {
-  readonly #sessions: Pick<Sessions, 'create'>
-  readonly #clock: Pick<Clock, 'monotonic'>
+  readonly #options: LoginsOptions
   /** By a hash of the code, in the order in which they began. */
   readonly #remembered = new Map<string, Remembered>()
 
-  constructor(sessions: Pick<Sessions, 'create'>, clock: Pick<Clock, 'monotonic'>) {
-    this.#sessions = sessions
-    this.#clock = clock
+  constructor(options: LoginsOptions) {
+    this.#options = options
   }
 
-  /** @throws {HttpError} with WeChat's errcode when it does not take the code. @throws {WechatError} when it can't be asked. */
-  logIn(account: Account, code: string): Promise<LoggedIn> {
-    const now = this.#clock.monotonic()
+  /**
+   * @throws {HttpError} with WeChat's errcode when it does not take the code; 502 or 503 when it can't be asked.
+   * @throws {StoreError}
+   */
+  async logIn(account: Account, code: string): Promise<LoggedIn> {
+    const { sessions, clock } = this.#options
+    const now = clock.monotonic()
     this.#forget(now)
     const name = createHash('sha256').update(`${account.appID}\n${code}`).digest('base64url')
     const known = this.#remembered.get(name)
-    if (known !== undefined && (known.overAt === undefined || now < known.overAt)) return known.login
+    if (known === undefined || (known.overAt !== undefined && now >= known.overAt))
+      return this.#begin(name, account, code)
+    const underWay = known.overAt === undefined
+    const login = await known.login
+    if (underWay || (await sessions.find(account.appID, login.session)) !== undefined) return login
+    // It has been ended since: what the code is worth now WeChat says.
+    if (this.#remembered.get(name) === known) this.#remembered.delete(name)
+    return this.logIn(account, code)
+  }
+
+  #begin(name: string, account: Account, code: string): Promise<LoggedIn> {
     const remembered: Remembered = { login: this.#exchange(account, code), overAt: undefined }
     this.#remembered.set(name, remembered)
     remembered.login.then(
       () => {
-        remembered.overAt = this.#clock.monotonic() + memory
+        remembered.overAt = this.#options.clock.monotonic() + memory
       },
       () => this.#remembered.delete(name),
     )
@@ -51,10 +68,13 @@ export class Logins {
   }
 
   async #exchange({ appID, wechat }: Account, code: string): Promise<LoggedIn> {
+    const { sessions, keys } = this.#options
+    // First: WeChat takes the code but once.
+    await keys.ready()
     const login = await wechat.login(code).catch((error: unknown) => {
-      throw refusedByWechat(error, codeHint)
+      throw refusedLogin(error)
     })
-    return this.#sessions.create(appID, login)
+    return sessions.create(appID, login)
   }
 
   /** Those that are over, as far as none of before is under way; and the first, where there are too many. */

@@ -14,6 +14,7 @@ import type { Visitors } from './visitor.js'
 
 /** In characters. WeChat's codes have 32. */
 const longestCode = 512
+const longestOpenid = 128
 const longestText = 64 * 1024
 
 /** What happened to sessions; for metrics and the audit log. */
@@ -32,11 +33,13 @@ export interface SessionsRoutesOptions {
   /** The account in the path. @throws {HttpError} 404 */
   accountOf(ctx: Context): Account
   observe(account: Account, event: SessionsEvent, ctx: Context): void
+  /** Removes what the hub stores of a user beside sessions. Answers how much that was. */
+  forgetElsewhere(account: Account, openid: string): Promise<number>
 }
 
 /** The login of mini programs' users, and what their back ends learn of it. */
 export function sessionsRoutes(options: SessionsRoutesOptions): Route[] {
-  const { sessions, logins, userData, visitors, clock, observe } = options
+  const { sessions, logins, userData, visitors, clock, observe, forgetElsewhere } = options
   const secondsTo = (end: number) => Math.max(0, Math.floor((end - clock.now()) / 1000))
   const given = ({ session, expiresAt }: Given) => ({ session, expires_in: secondsTo(expiresAt) })
   const accountOf = (ctx: Context): Account => {
@@ -45,8 +48,16 @@ export function sessionsRoutes(options: SessionsRoutesOptions): Route[] {
     ctx.state['account'] = account
     return account
   }
+  const visited = async (ctx: Context): Promise<Account> => {
+    try {
+      return accountOf(ctx)
+    } catch (error) {
+      await visitors.stray(ctx)
+      throw error
+    }
+  }
   const logIn = async (ctx: Context) => {
-    const account = accountOf(ctx)
+    const account = await visited(ctx)
     await visitors.limit(ctx)
     const { code } = await readTexts(ctx, { code: longestCode })
     const done = await logins.logIn(account, code).catch((error: unknown) => {
@@ -57,7 +68,7 @@ export function sessionsRoutes(options: SessionsRoutesOptions): Route[] {
     ctx.body = { ...given(done), new_user: done.newUser }
   }
   const current = async (ctx: Context) => {
-    const account = accountOf(ctx)
+    const account = await visited(ctx)
     const { session, isBackEnd } = await visitors.admit(ctx, account)
     const expires_in = secondsTo(session.expiresAt)
     if (!isBackEnd) return sendJson(ctx, JSON.stringify({ valid: true, expires_in }))
@@ -65,37 +76,37 @@ export function sessionsRoutes(options: SessionsRoutesOptions): Route[] {
     sendJson(ctx, JSON.stringify({ openid, unionid, appid: account.appID, created: timeOf(created), expires_in }))
   }
   const renew = async (ctx: Context) => {
-    const account = accountOf(ctx)
-    const { text } = await visitors.admit(ctx, account)
+    const account = await visited(ctx)
+    const { text } = await visitors.admitToWork(ctx, account)
     const renewed = await sessions.renew(account.appID, text)
     if (renewed === undefined) throw sessionEnded()
     observe(account, { type: 'renewed' }, ctx)
     ctx.body = given(renewed)
   }
   const end = async (ctx: Context) => {
-    const account = accountOf(ctx)
+    const account = await visited(ctx)
     const { text } = await visitors.admit(ctx, account)
     if (!(await sessions.end(account.appID, text))) throw sessionEnded()
     observe(account, { type: 'ended', cause: 'logout', count: 1 }, ctx)
     ctx.body = { ended: 1 }
   }
   const decrypt = async (ctx: Context) => {
-    const account = accountOf(ctx)
-    const { session } = await visitors.admit(ctx, account)
+    const account = await visited(ctx)
+    const { session } = await visitors.admitToWork(ctx, account)
     const { encryptedData, iv } = await readTexts(ctx, { encryptedData: longestText, iv: longestText })
     ctx.body = await userData.decrypt(account, session, encryptedData, iv)
   }
   const verify = async (ctx: Context) => {
-    const account = accountOf(ctx)
-    const { session } = await visitors.admit(ctx, account)
+    const account = await visited(ctx)
+    const { session } = await visitors.admitToWork(ctx, account)
     const { rawData, signature } = await readTexts(ctx, { rawData: longestText, signature: longestText })
     await userData.verify(account, session, rawData, signature)
     ctx.body = { valid: true }
   }
   const phone = async (ctx: Context) => {
     const account = accountOf(ctx)
-    const { code } = await readTexts(ctx, { code: longestCode })
-    ctx.body = { phone_info: await phoneNumber(account, code) }
+    const { code, openid } = await readTexts(ctx, { code: longestCode }, { openid: longestOpenid })
+    ctx.body = { phone_info: await phoneNumber(account, code, openid) }
   }
   const user = async (ctx: Context) => {
     const { appID } = accountOf(ctx)
@@ -114,10 +125,12 @@ export function sessionsRoutes(options: SessionsRoutesOptions): Route[] {
   }
   const forget = async (ctx: Context) => {
     const account = accountOf(ctx)
-    const count = await sessions.forget(account.appID, ctx['params'].openid)
-    if (count === undefined) throw noSuchUser()
-    observe(account, { type: 'ended', cause: 'forgotten', count }, ctx)
-    ctx.body = { ended: count }
+    const { openid } = ctx['params']
+    const count = await sessions.forget(account.appID, openid)
+    const removed = await forgetElsewhere(account, openid)
+    if (count === undefined && removed === 0) throw noSuchUser()
+    observe(account, { type: 'ended', cause: 'forgotten', count: count ?? 0 }, ctx)
+    ctx.body = { ended: count ?? 0 }
   }
   const all = '/v1/:account/sessions'
   const one = `${all}/current`
@@ -137,18 +150,23 @@ export function sessionsRoutes(options: SessionsRoutesOptions): Route[] {
   ]
 }
 
-/** These fields of the JSON body, each a text of so many characters at most. @throws {HttpError} 400 */
-async function readTexts<T extends string>(ctx: Context, longest: Record<T, number>): Promise<Record<T, string>> {
+/** These fields of the JSON body, each a text of so many characters at most; `optional` ones may be missing. @throws {HttpError} 400 */
+async function readTexts<Name extends string, Optional extends string = never>(
+  ctx: Context,
+  longest: Record<Name, number>,
+  optional?: Record<Optional, number>,
+): Promise<Record<Name, string> & Partial<Record<Optional, string>>> {
   const body = await readJsonBody(ctx)
   const texts: Partial<Record<string, string>> = {}
-  for (const [name, most] of Object.entries<number>(longest)) {
+  for (const [name, most] of Object.entries<number>({ ...longest, ...optional })) {
     const value = body[name]
+    if (value === undefined && !(name in longest)) continue
     if (typeof value !== 'string' || value === '' || value.length > most) {
       throw new HttpError(400, `${name} is missing, or is no text`, { hint: `Send {${quoted(longest)}}.` })
     }
     texts[name] = value
   }
-  return texts as Record<T, string>
+  return texts as Record<Name, string> & Partial<Record<Optional, string>>
 }
 
 function quoted(fields: object): string {

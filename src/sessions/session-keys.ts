@@ -1,6 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import { isTermOver, readKeys, type StoredKey, secretText, writeKeys } from '../stores/key-file.js'
+import { readKeys, writeKeys } from '../stores/key-file.js'
+import { StoreError } from '../stores/store.js'
+import { isTermOver, type StoredKey, secretText } from '../stores/stored-key.js'
 import type { Clock } from '../wechat/clock.js'
 import { SingleFlight } from '../wechat/single-flight.js'
 import { seal, unseal } from './seal.js'
@@ -26,8 +28,11 @@ export interface SessionKeysOptions {
   readonly clock: Clock
   /** In ms: what was sealed longer ago is not wanted any more. */
   readonly longestUse: number
-  /** A key of 64 hex digits that seals in place of those in the file, which still open what they sealed. */
-  readonly given?: string | undefined
+  /**
+   * Keys of 64 hex digits, newest first. The first one seals, in place of those in the file; the others, and those in the file,
+   * still open what they sealed.
+   */
+  readonly given?: readonly string[] | undefined
   readonly onEvent: (event: SessionKeysEvent) => void
   /** Told each secret as it stands in the file. */
   readonly learn?: (secret: string) => void
@@ -40,20 +45,20 @@ export interface SessionKeysOptions {
 export class SessionKeys {
   readonly #file: string
   readonly #options: SessionKeysOptions
-  readonly #given: SessionKey | undefined
+  readonly #given: readonly SessionKey[]
   readonly #making = new SingleFlight<void>()
   /** Newest first. */
   #keys: readonly SessionKey[]
   #retryAt = Number.NEGATIVE_INFINITY
 
   private constructor(file: string, keys: readonly SessionKey[], options: SessionKeysOptions) {
-    const { given, learn = () => undefined } = options
+    const { given = [], learn = () => undefined } = options
     this.#file = file
     this.#keys = keys
     this.#options = options
-    this.#given = given === undefined ? undefined : keyOf(given)
+    this.#given = given.map(keyOf)
     for (const { secret } of keys) learn(secretText(secret))
-    if (given !== undefined) learn(given)
+    for (const hex of given) learn(hex)
   }
 
   /** Reads the keys of a data folder. @throws what the file system throws. */
@@ -64,21 +69,21 @@ export class SessionKeys {
     return new SessionKeys(file, keys, options)
   }
 
-  /**
-   * Enciphers a text with the newest key. `about` must be the same when it is opened.
-   *
-   * @throws what the file system throws, when the first key can't be saved.
-   */
+  /** Makes the first key, unless there is one. @throws {StoreError} STORE_FAILED when it can't be saved. */
+  async ready(): Promise<void> {
+    await this.#newest()
+  }
+
+  /** Enciphers a text with the newest key. `about` must be the same when it is opened. @throws {StoreError} as `ready`. */
   async seal(text: string, about: string): Promise<string> {
-    const { id, secret } = this.#given ?? (await this.#newest())
+    const { id, secret } = await this.#newest()
     return `${id}${seal(secret, text, about)}`
   }
 
   /** The text, or undefined if its key is gone or it was sealed about something else. */
   open(sealed: string, about: string): string | undefined {
     const id = sealed.slice(0, 4)
-    const all = this.#given === undefined ? this.#keys : [this.#given, ...this.#keys]
-    for (const key of all.filter((each) => each.id === id)) {
+    for (const key of [...this.#given, ...this.#keys].filter((each) => each.id === id)) {
       const text = unseal(key.secret, sealed.slice(4), about)
       if (text !== undefined) return text
     }
@@ -91,9 +96,11 @@ export class SessionKeys {
   }
 
   async #newest(): Promise<SessionKey> {
+    const [given] = this.#given
+    if (given !== undefined) return given
     const [newest] = this.#keys
     if (newest === undefined) {
-      await this.#making.run(() => this.#make())
+      await this.#making.run(() => this.#make()).catch(notSaved)
       return this.#newest()
     }
     if (isTermOver(newest, term, this.#options.clock.now())) this.#makeInBackground()
@@ -126,6 +133,10 @@ export class SessionKeys {
     const successor = this.#keys[index - 1]
     return successor === undefined || now - successor.created < this.#options.longestUse
   }
+}
+
+function notSaved(error: unknown): never {
+  throw new StoreError('STORE_FAILED', 'the first session key could not be saved', error)
 }
 
 function keyOf(hex: string): SessionKey {

@@ -1,5 +1,5 @@
 /*
- * What the store holds, in as few bytes as JSON lists take: `s/<hash>` for each session, which ends by itself, and
+ * What the store holds, in as few bytes as JSON lists take: `s/<appID>/<hash>` for each session, which ends by itself, and
  * `u/<appID>/<openid>` for each user, which names the sessions and through which each of them is changed. All moments but the
  * first in a record are told as the ms since that one.
  */
@@ -35,12 +35,17 @@ type StoredSession = [openid: string, unionid: string, created: number, life: nu
 type StoredListed = [hash: string, end: number, as?: string, salt?: string]
 type StoredUser = [created: number, lastLoginAfter: number, unionid: string, sessions: StoredListed[]]
 
-export function sessionKey(hash: string): string {
-  return `s/${hash}`
+export function sessionKey(appID: string, hash: string): string {
+  return `s/${appID}/${hash}`
 }
 
 export function userKey(appID: string, openid: string): string {
   return `u/${appID}/${openid}`
+}
+
+/** What a session_key is enciphered for: moved to another session or account, it can't be opened. */
+export function sealedAbout(appID: string, hash: string): string {
+  return `${appID}\n${hash}`
 }
 
 export function sessionText({ openid, unionid = '', created, expiresAt, sealed }: Session): string {

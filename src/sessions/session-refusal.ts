@@ -47,6 +47,16 @@ export function dataTooOld(): HttpError {
   return new HttpError(400, 'the data is too old', { errcode: tooOld, hint })
 }
 
+export function tooManyFailures(retryAfter: number): HttpError {
+  const hint = 'Send the data as wx gave it, once. If that is refused, log in again and ask the user for the data anew.'
+  return new HttpError(429, 'too much wrong data came for this user', { retryAfter, hint })
+}
+
+export function tooManyCalls(retryAfter: number): HttpError {
+  const hint = 'Renew a session before it ends, not with each request; keep what was deciphered.'
+  return new HttpError(429, 'this user’s sessions were used too often', { retryAfter, hint })
+}
+
 function unauthorized(errmsg: string, hint: string): HttpError {
   const headers = { 'WWW-Authenticate': 'Bearer realm="wechat-hub session"' }
   return new HttpError(401, errmsg, { errcode: ended, hint, headers })

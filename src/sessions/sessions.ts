@@ -5,6 +5,7 @@ import type { SessionKeys } from './session-keys.js'
 import {
   type Listed,
   type Session,
+  sealedAbout,
   sessionFrom,
   sessionKey,
   sessionText,
@@ -15,8 +16,11 @@ import {
 } from './session-record.js'
 import { hashOf, isSessionForm, makeSalt, makeSession, successorOf } from './session-token.js'
 
-/** Of one user, renewed ones that live on included: nobody fills the store, or a user's record. */
+/** Of one user; and as many renewed ones that live on. Nobody fills the store, or a user's record. */
 const mostSessions = 20
+
+/** A session that has less left, in ms, is not worth giving out. */
+const least = 1000
 
 export interface SessionsOptions {
   readonly store: KeyValueStore
@@ -70,17 +74,17 @@ export class Sessions {
   async create(appID: string, { openid, unionid, session_key }: Login): Promise<Given & { newUser: boolean }> {
     const session = makeSession()
     const hash = hashOf(appID, session)
-    const sealed = await this.#keys.seal(session_key, about(appID, hash))
+    const sealed = await this.#keys.seal(session_key, sealedAbout(appID, hash))
     return this.#edit(appID, openid, (user) => {
       const now = this.#clock.now()
       const expiresAt = now + Math.min(this.#ttl, this.#maxLife)
-      const living = livingOf(user, now)
+      const { living, over } = parted(user, now)
       const made: Session = { openid, unionid, created: now, expiresAt, sealed }
       const { kept, dropped } = fitted([...living, { hash, expiresAt }])
       return {
         result: { session, expiresAt, newUser: user === undefined },
         user: { created: user?.created ?? now, lastLogin: now, unionid: unionid ?? user?.unionid, sessions: kept },
-        also: [putSession(hash, made), ...removals(dropped)],
+        also: [putSession(appID, hash, made), ...removals(appID, [...over, ...dropped])],
       }
     })
   }
@@ -89,13 +93,13 @@ export class Sessions {
   async find(appID: string, session: string): Promise<Found | undefined> {
     if (!isSessionForm(session)) return undefined
     const hash = hashOf(appID, session)
-    const text = await this.#store.get(sessionKey(hash))
+    const text = await this.#store.get(sessionKey(appID, hash))
     return text === undefined ? undefined : { hash, ...sessionFrom(text) }
   }
 
   /**
    * A session that takes over from this one, which lives on for the grace. To ask again within it gives the same one: the
-   * answer may have been lost. The life since the login keeps its limit.
+   * answer may have been lost. The life since the login keeps its limit: when less than 1 s would be left, there is none.
    */
   async renew(appID: string, session: string): Promise<Given | undefined> {
     const found = await this.find(appID, session)
@@ -107,26 +111,28 @@ export class Sessions {
     const sealed = await this.#resealed(appID, found, nextHash)
     const done = await this.#edit<Given | { before: Listed } | undefined>(appID, old.openid, (user) => {
       const now = this.#clock.now()
-      const living = livingOf(user, now)
+      const { living, over } = parted(user, now)
       const listed = living.find((each) => each.hash === hash)
       if (user === undefined || listed === undefined) return undefined
       if (listed.renewed !== undefined) return { result: { before: listed }, user, also: [] }
       const expiresAt = Math.min(now + this.#ttl, old.created + this.#maxLife)
+      if (expiresAt - now < least) return undefined
       const graced = { ...old, expiresAt: Math.min(old.expiresAt, now + this.#grace) }
       const renewed = { hash, expiresAt: graced.expiresAt, renewed: { as: nextHash, salt } }
-      const others = living.map((each) => (each === listed ? renewed : each))
-      const { kept, dropped } = fitted([...others, { hash: nextHash, expiresAt }])
-      const successor = putSession(nextHash, { ...old, expiresAt, sealed })
+      const others = living.filter((each) => each !== listed)
+      const { kept, dropped } = fitted([...others, renewed, { hash: nextHash, expiresAt }])
+      const successor = putSession(appID, nextHash, { ...old, expiresAt, sealed })
       return {
         result: { session: next, expiresAt },
         user: { ...user, sessions: kept },
-        also: [putSession(hash, graced), successor, ...removals(dropped)],
+        also: [putSession(appID, hash, graced), successor, ...removals(appID, [...over, ...dropped])],
       }
     })
     if (done === undefined || 'session' in done) return done
     const again = successorOf(session, done.before.renewed?.salt ?? '')
     const successor = await this.find(appID, again)
-    return successor === undefined ? undefined : { session: again, expiresAt: successor.expiresAt }
+    if (successor === undefined || successor.expiresAt - this.#clock.now() < least) return undefined
+    return { session: again, expiresAt: successor.expiresAt }
   }
 
   /** Ends a session, with the one it was renewed from and the one that took over. Answers whether it was in force. */
@@ -134,11 +140,11 @@ export class Sessions {
     const found = await this.find(appID, session)
     if (found === undefined) return false
     const ended = await this.#edit(appID, found.openid, (user) => {
-      const living = livingOf(user, this.#clock.now())
+      const { living, over } = parted(user, this.#clock.now())
       const ending = lineOf(found.hash, living)
       if (user === undefined || ending.length === 0) return undefined
       const sessions = living.filter((each) => !ending.includes(each))
-      return { result: true, user: { ...user, sessions }, also: removals(ending) }
+      return { result: true, user: { ...user, sessions }, also: removals(appID, [...over, ...ending]) }
     })
     return ended ?? false
   }
@@ -147,8 +153,8 @@ export class Sessions {
   async endAll(appID: string, openid: string): Promise<number | undefined> {
     return this.#edit(appID, openid, (user) => {
       if (user === undefined) return undefined
-      const living = livingOf(user, this.#clock.now())
-      return { result: countOf(living), user: { ...user, sessions: [] }, also: removals(user.sessions) }
+      const { living } = parted(user, this.#clock.now())
+      return { result: countOf(living), user: { ...user, sessions: [] }, also: removals(appID, user.sessions) }
     })
   }
 
@@ -157,27 +163,27 @@ export class Sessions {
     const text = await this.#store.get(userKey(appID, openid))
     if (text === undefined) return undefined
     const user = userFrom(text)
-    return { ...user, sessions: countOf(livingOf(user, this.#clock.now())) }
+    return { ...user, sessions: countOf(parted(user, this.#clock.now()).living) }
   }
 
   /** Removes all that is stored about a user. Answers how many sessions that ended; undefined if there is no such user. */
   async forget(appID: string, openid: string): Promise<number | undefined> {
     return this.#edit(appID, openid, (user) => {
       if (user === undefined) return undefined
-      const living = livingOf(user, this.#clock.now())
-      return { result: countOf(living), user: undefined, also: removals(user.sessions) }
+      const { living } = parted(user, this.#clock.now())
+      return { result: countOf(living), user: undefined, also: removals(appID, user.sessions) }
     })
   }
 
   /** The session_key; undefined if the key that it was enciphered with is gone. */
   sessionKeyOf(appID: string, { hash, sealed }: Found): string | undefined {
-    return this.#keys.open(sealed, about(appID, hash))
+    return this.#keys.open(sealed, sealedAbout(appID, hash))
   }
 
   /** Where the session_key can't be read any more, the successor has none either. */
   async #resealed(appID: string, found: Found, hash: string): Promise<string> {
     const session_key = this.sessionKeyOf(appID, found)
-    return session_key === undefined ? '' : this.#keys.seal(session_key, about(appID, hash))
+    return session_key === undefined ? '' : this.#keys.seal(session_key, sealedAbout(appID, hash))
   }
 
   /** `edit` may be asked several times. It answers undefined, or a user and nothing `also`, to leave all as it is. */
@@ -207,28 +213,26 @@ export class Sessions {
   }
 }
 
-/** What a session_key is enciphered for: moved to another session or account, it can't be opened. */
-function about(appID: string, hash: string): string {
-  return `${appID}\n${hash}`
+function putSession(appID: string, hash: string, session: Session): Change {
+  return { put: { key: sessionKey(appID, hash), value: sessionText(session), expiresAt: session.expiresAt } }
 }
 
-function putSession(hash: string, session: Session): Change {
-  return { put: { key: sessionKey(hash), value: sessionText(session), expiresAt: session.expiresAt } }
+function removals(appID: string, sessions: readonly Listed[]): Change[] {
+  return sessions.map(({ hash }) => ({ remove: sessionKey(appID, hash) }))
 }
 
-function removals(sessions: readonly Listed[]): Change[] {
-  return sessions.map(({ hash }) => ({ remove: sessionKey(hash) }))
+/** What leaves the record leaves the store too: were the clock set back, those that are over would live again, without a user. */
+function parted(user: User | undefined, now: number): { living: readonly Listed[]; over: readonly Listed[] } {
+  const sessions = user?.sessions ?? []
+  const living = sessions.filter(({ expiresAt }) => now < expiresAt)
+  return { living, over: sessions.filter((each) => !living.includes(each)) }
 }
 
-function livingOf(user: User | undefined, now: number): readonly Listed[] {
-  return user?.sessions.filter(({ expiresAt }) => now < expiresAt) ?? []
-}
-
-/** As many as a user may have. Those go first that are only left to calls in flight, then those that began first. */
+/** As many as a user may have: of those in force, and of those that are only left to calls in flight, the last ones. */
 function fitted(sessions: readonly Listed[]): { kept: readonly Listed[]; dropped: readonly Listed[] } {
   const inFlight = sessions.filter(({ renewed }) => renewed !== undefined)
   const others = sessions.filter(({ renewed }) => renewed === undefined)
-  const dropped = [...inFlight, ...others].slice(0, Math.max(0, sessions.length - mostSessions))
+  const dropped = [inFlight, others].flatMap((each) => each.slice(0, Math.max(0, each.length - mostSessions)))
   return { kept: sessions.filter((each) => !dropped.includes(each)), dropped }
 }
 

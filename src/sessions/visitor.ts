@@ -1,11 +1,17 @@
 import type { Context } from 'koa'
 import type { Account } from '../accounts.js'
 import type { HttpError } from '../http/error.js'
-import { sessionEnded, sessionMissing } from './session-refusal.js'
+import type { Tally } from '../http/tally.js'
+import { sessionEnded, sessionMissing, tooManyCalls } from './session-refusal.js'
 import type { Found, Sessions } from './sessions.js'
+
+/** Renewals, and data to be deciphered or checked, of one user in a minute. */
+export const mostCalls = 60
 
 export interface VisitorsOptions {
   readonly sessions: Pick<Sessions, 'find'>
+  /** Counts calls by user, whatever the session. */
+  readonly calls: Pick<Tally, 'count'>
   /** Lets in a back end with the scope `session` for the account in the path. @throws {HttpError} */
   admitBackEnd(ctx: Context): Promise<void>
   /** Counts a visitor that shows no living session, by address. Answers the refusal if it is one too many. */
@@ -43,6 +49,23 @@ export class Visitors {
     const session = text === undefined ? undefined : await this.#options.sessions.find(appID, text)
     if (text !== undefined && session !== undefined) return { session, text, isBackEnd }
     throw await this.#refusal(ctx, text === undefined ? sessionMissing() : sessionEnded(), isBackEnd)
+  }
+
+  /** As `admit`, for what costs more than a look. @throws {HttpError} also 429 when it was asked too often for this user. */
+  async admitToWork(ctx: Context, account: Account): Promise<Visitor> {
+    const visitor = await this.admit(ctx, account)
+    const name = `${account.appID}/${visitor.session.openid}`
+    const wait = this.#options.calls.count(name)
+    if (wait === undefined) return visitor
+    const refusal = tooManyCalls(wait)
+    this.#options.refused(ctx, refusal)
+    throw refusal
+  }
+
+  /** Counts who names an account that is none. @throws {HttpError} as the guard for a back end; 429 beyond the limit. */
+  async stray(ctx: Context): Promise<void> {
+    if (ctx.req.headers['x-session'] === undefined) await this.limit(ctx)
+    else await this.#options.admitBackEnd(ctx)
   }
 
   /** @throws {HttpError} 429 when too many visitors without a session came from the address. */

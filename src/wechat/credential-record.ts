@@ -1,10 +1,11 @@
 import type { Clock } from './clock.js'
 import type { CredentialHappening } from './credential-event.js'
+import { WechatError } from './errors.js'
 import type { Current } from './held.js'
 import { readRecord, type Stored, writeRecord } from './record.js'
 import type { Storage } from './storage.js'
 
-/** One credential's record in a storage. No failure of the storage is thrown: it is told as an event. */
+/** One credential's record in a storage. What fails there is told as an event. */
 export class CredentialRecord {
   readonly #name: string
   readonly #field: string
@@ -12,7 +13,8 @@ export class CredentialRecord {
   readonly #clock: Clock
   readonly #observe: (event: CredentialHappening) => void
   #unsaved: Current | undefined
-  #foundBroken = false
+  #isMissing = false
+  #isSilent = false
   #unwatch: (() => void) | undefined
 
   constructor(options: {
@@ -34,23 +36,52 @@ export class CredentialRecord {
     return this.#unsaved !== undefined
   }
 
-  /** Whether the last read found something that could not be understood, and moved it away. */
-  get foundBroken(): boolean {
-    return this.#foundBroken
+  /** Whether the last read has shown that nothing is stored that could be understood. */
+  get isMissing(): boolean {
+    return this.#isMissing
   }
 
-  /** What is stored; nothing if there is none, or if it could not be understood and was set aside. */
+  /** Whether the last read failed. */
+  get isSilent(): boolean {
+    return this.#isSilent
+  }
+
+  /** As `read`; nothing too where the storage says that nothing may be done without it. */
+  async look(): Promise<Stored | undefined> {
+    try {
+      return await this.read()
+    } catch (error) {
+      this.#observe({ type: 'read-failed', error })
+      return undefined
+    }
+  }
+
+  /**
+   * What is stored; nothing if there is none, or if it could not be understood and was set aside.
+   *
+   * @throws {WechatError} when the storage says by it that nothing may be done without it.
+   */
   async read(): Promise<Stored | undefined> {
-    const raw = await this.#storage
-      .read(this.#name)
-      .catch((error: unknown) => this.#observe({ type: 'read-failed', error }))
-    this.#foundBroken = false
-    if (raw === undefined || raw === null || raw === '') return undefined
+    this.#isMissing = false
+    this.#isSilent = false
+    let raw: unknown
+    try {
+      raw = await this.#storage.read(this.#name)
+    } catch (error) {
+      this.#isSilent = true
+      if (error instanceof WechatError) throw error
+      this.#observe({ type: 'read-failed', error })
+      return undefined
+    }
+    if (raw === undefined || raw === null || raw === '') {
+      this.#isMissing = true
+      return undefined
+    }
     try {
       return readRecord(raw, this.#field, this.#clock.now())
     } catch (error) {
       const where = await this.#storage.setAside?.(this.#name).catch(() => undefined)
-      this.#foundBroken = where !== undefined
+      this.#isMissing = where !== undefined
       this.#observe({ type: 'set-aside', reason: error instanceof Error ? error.message : 'it is broken', where })
       return undefined
     }

@@ -354,7 +354,9 @@ export class Credential {
       return asHeld(this.#adopt(currentFromStore(stored, this.#clock)), 'store')
     }
     const known = this.#current
-    const version = Math.max(known?.version ?? 0, stored?.version ?? 0) + 1
+    // While this refresh waited for the lock a caller may have taken what another process had stored.
+    if (mayTakeStored && known !== undefined && this.#hasDone(cause, known)) return asHeld(known, 'store')
+    const version = await this.#versionAfter(known, stored)
     const fresh = await this.#fetch(known, { version, accessToken, lease })
     const kept = await this.#record.save(fresh)
     this.#contested = !kept && this.#options.exclusive
@@ -362,6 +364,16 @@ export class Credential {
     // A contested value is kept too: it lives on for the change-over at least.
     const held = asHeld(this.#adopt(fresh), 'wechat')
     return this.#contested ? undefined : held
+  }
+
+  /** Whether a refresh that was started for this cause has been made up for. */
+  #hasDone(cause: RefreshCause, known: Current): boolean {
+    return cause === 'ahead' ? !this.#isDue(known) : this.#isServable(known)
+  }
+
+  async #versionAfter(known: Current | undefined, stored: Stored | undefined): Promise<number> {
+    const latest = Math.max(known?.version ?? 0, stored?.version ?? 0)
+    return latest === 0 ? ((await this.#options.storage.firstVersion?.()) ?? 1) : latest + 1
   }
 
   async #fetch(
@@ -405,7 +417,7 @@ export class Credential {
     if (!this.#isServable(currentFromStore(stored, this.#clock))) return false
     if (known === undefined) return true
     if (known.rejected && stored.value === known.value) return false
-    // A process that found no record counts its versions from 1 again: its value is the newer one if it dies later.
+    // Another program's versions may be small numbers: its value is the newer one if it dies later.
     return stored.version > known.version || stored.expiresAt > known.expiresAt + 1000
   }
 
@@ -424,10 +436,12 @@ export class Credential {
   /** Takes the stored value if there is none in memory. From the first call on the timer and the watch are on. */
   #load(): Promise<void> | undefined {
     if (this.#current !== undefined) return undefined
+    // The refresh looks into the store itself.
+    if (this.#asked && this.#refreshing.running) return undefined
     return this.#loading.run(async () => {
       this.#asked = true
       if (!this.#stopped) this.#record.watch(() => void this.#followStore())
-      const stored = await this.#record.read()
+      const stored = await this.#record.look()
       if (stored !== undefined && this.#current === undefined) this.#adopt(currentFromStore(stored, this.#clock))
       this.#schedule()
     })
@@ -437,14 +451,19 @@ export class Credential {
   #peek(): Promise<Stored | undefined> {
     const now = this.#clock.monotonic()
     if (this.#peeked === undefined || now - this.#peeked.at >= peekGap) {
-      this.#peeked = { at: now, stored: this.#record.read().catch(() => undefined) }
+      this.#peeked = { at: now, stored: this.#record.look() }
     }
     return this.#peeked.stored
   }
 
   /** Takes a newer value that another process has stored. */
   async #followStore(): Promise<void> {
-    const stored = await this.#record.read()
+    const stored = await this.#record.look()
+    if (!this.#record.isSilent && this.#backoff.error?.code === 'STORE_AWAY') {
+      // Nothing else stood in the way of a refresh.
+      this.#backoff.succeeded()
+      this.#schedule()
+    }
     const known = this.#current
     if (this.#refreshing.running) return
     if (stored !== undefined && this.#isBetter(stored)) {
@@ -459,9 +478,9 @@ export class Credential {
     }
   }
 
-  /** Whether the storage lost the known value: it was broken and set aside, or a frozen writer put an older one over it. */
+  /** Whether the storage lost the known value: it is gone, was broken and set aside, or an older one was put over it. */
   #isMissingFrom(stored: Stored | undefined, known: Current): boolean {
-    return stored === undefined ? this.#record.foundBroken : stored.version < known.version
+    return stored === undefined ? this.#record.isMissing : stored.version < known.version
   }
 
   /** Works out how long the current value can be given out without a further look. */

@@ -9,6 +9,7 @@ export type WechatErrorCode =
   | 'BUDGET_SPENT'
   | 'LOCK_BUSY'
   | 'STORE_FAILED'
+  | 'STORE_AWAY'
   | 'UNAVAILABLE'
 
 export interface WechatErrorDetails {

@@ -15,16 +15,24 @@ export interface VersionedRecord {
  * Only `read` and `save` are needed; the others make it safe to share between processes.
  */
 export interface Storage {
-  /** The record as JSON text or as an object; nothing if there is none. */
+  /**
+   * The record as JSON text or as an object; nothing if there is none. Rejects when it cannot tell: the credential goes on
+   * without. Rejects with a WechatError when nothing may be fetched without it, since others may be at it.
+   */
   read(name: string): Promise<unknown>
   /**
    * Keeps a record. Answers `false`, and keeps nothing, if a record with this version or a higher one is already
    * there (fencing: a slow writer can't overwrite a newer record). Any other answer means: kept.
    */
   save(name: string, record: VersionedRecord): Promise<unknown>
+  /**
+   * The version of a record where none is known, but others may have been lost: higher than theirs. Rejects as `read` does.
+   * Default: 1.
+   */
+  firstVersion?(): Promise<number>
   /** Moves a record that cannot be understood out of the way, keeping it. Answers where it went. */
   setAside?(name: string): Promise<string | undefined>
-  /** Runs `work` while no other process runs work under the same name. */
+  /** Runs `work` while no other process runs work under the same name. Rejects as `read` does. */
   lock?<T>(name: string, work: (lease: Lease) => Promise<T>): Promise<T>
   /** Calls `changed` within a second after another process saved the record. Answers a function that ends it. */
   watch?(name: string, changed: () => void): () => void

@@ -33,7 +33,8 @@ const tampered: UserData = { ok: false, reason: 'tampered' }
  * that is broken is `tampered`, without a difference that would help to guess.
  *
  * WeChat's cipher has no checksum: whoever changes `iv` changes the first 16 bytes of the text, unnoticed if they stay
- * JSON. So an openid in the data is to be compared with that of the session.
+ * JSON; and who may try about a million times finds a text with fields of their own. So openid and unionid in the data are to
+ * be compared with those of the session, and wrong data is to be taken but a few times.
  */
 export function decryptUserData(
   sessionKey: string,

@@ -135,7 +135,7 @@ export class Wechat {
    * @throws {CredentialUnavailable} as `fetchTicket` does.
    */
   async signUrl(url: string): Promise<PageSignature> {
-    return signPage(this.appID, await this.fetchTicket('jsapi'), url, this.#clock)
+    return signPage(this.appID, await this.ticket('jsapi').value(), url, this.#clock)
   }
 
   /**

@@ -4,6 +4,7 @@ import { ClientEditor } from '../../src/access/client-editor.js'
 import { hashKey, makeKey } from '../../src/access/key.js'
 import { clientsFile } from '../../src/access/stored-clients.js'
 import type { Scope } from '../../src/http/route.js'
+import { fileText } from '../../src/stores/file-text.js'
 import { MovableClock } from '../support/movable-clock.js'
 import { blog, RunningHub, shop } from '../support/running-hub.js'
 import { until } from '../support/until.js'
@@ -140,7 +141,7 @@ describe('a stored client, while the hub runs,', () => {
   let editor: ClientEditor
 
   beforeEach(() => {
-    editor = new ClientEditor({ dataDir: running.dataDir })
+    editor = new ClientEditor({ text: fileText(clientsFile(running.dataDir)) })
   })
 
   /** One second of the hub's time; then it is so, without any more of it. */

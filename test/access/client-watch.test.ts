@@ -6,18 +6,9 @@ import type { Client } from '../../src/access/client.js'
 import { ClientEditor } from '../../src/access/client-editor.js'
 import { ClientWatch } from '../../src/access/client-watch.js'
 import { clientsFile } from '../../src/access/stored-clients.js'
-import { MovableClock } from '../support/movable-clock.js'
+import { fileText } from '../../src/stores/file-text.js'
+import { CountingClock } from '../support/counting-clock.js'
 import { until } from '../support/until.js'
-
-/** Knows when a look has ended: the watch then sets its timer for the next one. */
-class CountingClock extends MovableClock {
-  timers = 0
-
-  override after(ms: number, work: () => void): () => void {
-    this.timers += 1
-    return super.after(ms, work)
-  }
-}
 
 let dataDir: string
 let clock: CountingClock
@@ -32,8 +23,9 @@ beforeEach(() => {
   told = []
   failures = []
   const changed = (clients: readonly Client[]) => told.push(clients.map(({ name }) => name))
-  watch = new ClientWatch({ dataDir, clock, changed, failed: (error) => failures.push(String(error)) })
-  editor = new ClientEditor({ dataDir })
+  const text = fileText(clientsFile(dataDir))
+  watch = new ClientWatch({ text, clock, changed, failed: (error) => failures.push(String(error)) })
+  editor = new ClientEditor({ text })
 })
 
 afterEach(async () => {
@@ -47,11 +39,7 @@ function add(name: string): Promise<string> {
 
 /** Lets the watch look so often. */
 async function look(times = 1): Promise<void> {
-  for (let time = 0; time < times; time += 1) {
-    const { timers } = clock
-    await clock.advance(500)
-    await until(() => clock.timers > timers)
-  }
+  for (let time = 0; time < times; time += 1) await clock.look()
 }
 
 it('tells of a change within a second, once', async () => {

@@ -4,9 +4,10 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type Client, Clients } from '../../src/access/client.js'
 import { HubTokens } from '../../src/access/hub-token.js'
 import { hashKey, makeKey } from '../../src/access/key.js'
-import { SigningKeys } from '../../src/access/signing-keys.js'
+import { SigningKeys, signingKeysFile } from '../../src/access/signing-keys.js'
 import { isClientName } from '../../src/access/stored-clients.js'
 import { crossChecks } from '../../src/config/cross-checks.js'
+import { fileText } from '../../src/stores/file-text.js'
 import { MovableClock } from '../support/movable-clock.js'
 import { shop } from '../support/running-hub.js'
 import { newSeed, seeded } from '../support/seeded.js'
@@ -27,13 +28,13 @@ let hubTokens: HubTokens
 beforeEach(async () => {
   dataDir = temporaryFolder()
   clock = new MovableClock()
-  keys = await SigningKeys.open(dataDir, { clock, onEvent: ({ type }) => expect.fail(type) })
+  keys = await SigningKeys.open(fileText(signingKeysFile(dataDir)), { clock, onEvent: ({ type }) => expect.fail(type) })
   clients = new Clients({ stored: [crm] })
   hubTokens = new HubTokens({ keys, clients, clock })
 })
 
 afterEach(async () => {
-  await keys.idle()
+  await keys.close()
   removeFolder(dataDir)
 })
 
@@ -177,24 +178,31 @@ describe('a hub token', () => {
     await clock.advance(24 * 3_600_000)
     const token = make()
     await keys.idle()
+    await clock.advance(2000)
     expect(make().slice(0, 12)).not.toBe(token.slice(0, 12))
-    await clock.advance(7_499_000)
+    await clock.advance(7_497_000)
     expect(hubTokens.read(token)).toBeDefined()
     expect(new HubTokens({ keys, clients, clock }).read(token)).toBeDefined()
   })
 
   it('lives through a restart of the hub, and not through the loss of the signing keys', async () => {
     const token = make()
-    const again = await SigningKeys.open(dataDir, { clock, onEvent: ({ type }) => expect.fail(type) })
+    const again = await SigningKeys.open(fileText(signingKeysFile(dataDir)), {
+      clock,
+      onEvent: ({ type }) => expect.fail(type),
+    })
     expect(new HubTokens({ keys: again, clients, clock }).read(token)).toBeDefined()
     await writeFile(join(dataDir, 'hub-token-keys.json'), 'broken')
-    const anew = await SigningKeys.open(dataDir, { clock, onEvent: () => undefined })
+    const anew = await SigningKeys.open(fileText(signingKeysFile(dataDir)), { clock, onEvent: () => undefined })
     expect(new HubTokens({ keys: anew, clients, clock }).read(token)).toBeUndefined()
   })
 
   it('of another hub is refused', async () => {
     const elsewhere = temporaryFolder()
-    const others = await SigningKeys.open(elsewhere, { clock, onEvent: ({ type }) => expect.fail(type) })
+    const others = await SigningKeys.open(fileText(signingKeysFile(elsewhere)), {
+      clock,
+      onEvent: ({ type }) => expect.fail(type),
+    })
     const theirs = new HubTokens({ keys: others, clients, clock }).make(crm, crmKey, shop.appID)
     expect(hubTokens.read(theirs)).toBeUndefined()
     // Even under the id of a key of this hub.

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest'
 import { ClientEditor } from '../../src/access/client-editor.js'
 import { hashKey, makeKey } from '../../src/access/key.js'
 import { clientsFile } from '../../src/access/stored-clients.js'
+import { fileText } from '../../src/stores/file-text.js'
 import { MovableClock } from '../support/movable-clock.js'
 import { RunningHub } from '../support/running-hub.js'
 import { until } from '../support/until.js'
@@ -18,7 +19,7 @@ let editor: ClientEditor
 beforeEach(async () => {
   clock = new MovableClock()
   running = await RunningHub.start({ clock, config: { clients: { erp } } })
-  editor = new ClientEditor({ dataDir: running.dataDir })
+  editor = new ClientEditor({ text: fileText(clientsFile(running.dataDir)) })
 })
 
 afterEach(() => running.close())

@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { ClientEditor } from '../../src/access/client-editor.js'
+import { clientsFile } from '../../src/access/stored-clients.js'
 import { accountWechat } from '../../src/cli/account-wechat.js'
 import { examineAll } from '../../src/cli/doctor/examine.js'
 import type { Finding } from '../../src/cli/doctor/finding.js'
@@ -10,6 +11,8 @@ import { chosenAccounts } from '../../src/cli/hub-settings.js'
 import { Terminal } from '../../src/cli/terminal.js'
 import { loadConfig } from '../../src/config.js'
 import { Sandbox } from '../../src/sandbox/sandbox.js'
+import { fileStore } from '../../src/stores/file.js'
+import { fileText } from '../../src/stores/file-text.js'
 import { Secrets } from '../../src/wechat/secrets.js'
 import { RunningHub, shop } from '../support/running-hub.js'
 import { Upstream } from '../support/upstream.js'
@@ -57,7 +60,8 @@ async function examine({ where = folder, account, url, network = false }: Asked 
 async function fetchToken(where = folder): Promise<void> {
   const config = loadConfig({ cwd: where.path, env: {} })
   for (const account of chosenAccounts(config, 'shop')) {
-    const wechat = accountWechat(config, account, new Terminal())
+    const credentials = fileStore(config.dataDir)
+    const wechat = accountWechat(account, { config, credentials, terminal: new Terminal() })
     await wechat.fetchAccessToken()
     await wechat.close()
   }
@@ -92,7 +96,11 @@ function wrongOnes({ findings }: Examined): string[] {
 describe('where all is right', () => {
   it('says so, with exit code 0, and asks for no token that would end another', async () => {
     await fetchToken()
-    await new ClientEditor(folder).add({ name: 'crm', accounts: ['*'], scopes: ['token'] })
+    await new ClientEditor({ text: fileText(clientsFile(folder.dataDir)) }).add({
+      name: 'crm',
+      accounts: ['*'],
+      scopes: ['token'],
+    })
     const before = sandbox.requests.count('/cgi-bin/token')
     const examined = await examine()
     expect(wrongOnes(examined)).toEqual([])
@@ -261,7 +269,7 @@ describe('of the data folder', () => {
   })
 
   it('says how to get a client again after the last one was revoked: no start of a hub makes it', async () => {
-    const editor = new ClientEditor(folder)
+    const editor = new ClientEditor({ text: fileText(clientsFile(folder.dataDir)) })
     await editor.add({ name: 'crm', accounts: ['*'], scopes: ['token'] })
     await editor.revoke('crm')
     const clients = (await examine()).of('clients')
@@ -270,7 +278,11 @@ describe('of the data folder', () => {
   })
 
   it('finds a file of clients that is damaged', async () => {
-    await new ClientEditor(folder).add({ name: 'crm', accounts: ['*'], scopes: ['token'] })
+    await new ClientEditor({ text: fileText(clientsFile(folder.dataDir)) }).add({
+      name: 'crm',
+      accounts: ['*'],
+      scopes: ['token'],
+    })
     writeFileSync(join(folder.dataDir, 'clients.json'), '{', { mode: 0o600 })
     const examined = await examine()
     expect(wrongOnes(examined)).toEqual(['clients'])

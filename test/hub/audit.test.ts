@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { ClientEditor } from '../../src/access/client-editor.js'
 import { hashKey, makeKey } from '../../src/access/key.js'
+import { clientsFile } from '../../src/access/stored-clients.js'
+import { fileText } from '../../src/stores/file-text.js'
 import { MovableClock, turn } from '../support/movable-clock.js'
 import { hubKey, RunningHub, readJson, shop } from '../support/running-hub.js'
 import { removeFolder, temporaryFolder } from '../support/temporary-folder.js'
@@ -143,7 +145,7 @@ describe('the audit log', () => {
   })
 
   it('has each change of a stored client, as soon as the running hub has taken it over', async () => {
-    const editor = new ClientEditor({ dataDir })
+    const editor = new ClientEditor({ text: fileText(clientsFile(dataDir)) })
     await editor.add({ name: 'erp', accounts: ['shop'], scopes: ['token'] })
     const logged = () => running.logLines.some((line) => JSON.parse(line).event === 'client-changed')
     while (!logged()) await clock.advance(500)

@@ -15,7 +15,7 @@ afterEach(() => running.close())
 async function start(clientPerMinute: number, refusedPerMinute: number, trustProxy = false): Promise<void> {
   const limits = { clientPerMinute, refusedPerMinute }
   running = await RunningHub.start({
-    config: { clients, limits, server: { port: 0, host: '127.0.0.1', trustProxy } },
+    config: { clients, limits, server: { port: 0, host: '127.0.0.1', trustProxy, workers: 1 } },
   })
 }
 

@@ -1,3 +1,5 @@
+import { mkdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { RunningHub, readJson } from '../support/running-hub.js'
 import { type LoggedIn, MiniProgramScene, type Refused } from './mini-program-scene.js'
@@ -45,6 +47,27 @@ describe('a login', () => {
     await scene.clock.advance(1)
     expect((await scene.sendCode(code)).status).toBe(400)
     expect(scene.running.sandbox.requests.count(exchange)).toBe(2)
+  })
+
+  it('that is repeated after a logout gives no dead session', async () => {
+    const { code } = scene.code()
+    const { session } = await readJson<LoggedIn>(await scene.sendCode(code))
+    await scene.asVisitor(session, 'DELETE')
+    const again = await Promise.all([scene.sendCode(code), scene.sendCode(code)])
+    for (const answer of again) expect([answer.status, await readJson(answer)]).toMatchObject([400, { errcode: 40163 }])
+    expect(scene.running.sandbox.requests.count(exchange)).toBe(2)
+  })
+
+  it('takes the code to WeChat only when what it brings can be kept', async () => {
+    const { dataDir } = scene.running
+    const { code } = scene.code()
+    await mkdir(join(dataDir, 'session-keys.json'))
+    const failed = await scene.sendCode(code)
+    expect(failed.status).toBeGreaterThanOrEqual(500)
+    expect(scene.running.sandbox.requests.count(exchange)).toBe(0)
+    expect(scene.running.logLines.join('')).toContain('"login-failed"')
+    await rm(join(dataDir, 'session-keys.json'), { recursive: true })
+    expect((await scene.sendCode(code)).status).toBe(200)
   })
 
   it('of a hundred users at once is a hundred sessions', async () => {
@@ -95,8 +118,39 @@ describe('a login', () => {
     const { code } = scene.code()
     const first = await scene.sendCode(code)
     expect([first.status, await readJson(first)]).toMatchObject([status, { errcode: -1 }])
+    expect(first.headers.get('retry-after')).toBe('5')
     expect((await scene.sendCode(code)).status).toBe(200)
   })
+
+  it.each([
+    [40125, 502, null],
+    [40164, 502, null],
+    [48001, 502, null],
+    [40013, 502, null],
+    [45011, 503, '60'],
+  ])(
+    'that fails for the operator’s reasons (%i) says nothing of them; the log does, ten times a minute',
+    async (errcode, status, wait) => {
+      scene.running.sandbox.faults.add({ kind: 'errcode', errcode, path: exchange })
+      for (let i = 0; i < 12; i += 1) {
+        const answer = await scene.sendCode(scene.code().code)
+        expect([answer.status, answer.headers.get('retry-after')]).toEqual([status, wait])
+        const text = await answer.text()
+        for (const word of [String(errcode), 'AppSecret', 'whitelist', '203.0.113.7', 'api_unauthorized', 'quota']) {
+          expect(text).not.toContain(word)
+        }
+      }
+      const lines = scene.running.logLines.filter((line) => line.includes('"login-failed"'))
+      expect(lines).toHaveLength(10)
+      expect(lines[0]).toContain(String(errcode))
+      expect(JSON.parse(lines[0] ?? '')).toMatchObject({ level: 'error', account: 'shop', err: { errcode } })
+      await scene.clock.advance(60_000)
+      await scene.sendCode(scene.code().code)
+      expect(
+        JSON.parse(scene.running.logLines.filter((line) => line.includes('"login-failed"')).at(-1) ?? ''),
+      ).toMatchObject({ heldBack: 2 })
+    },
+  )
 
   it('is never tried twice by itself: the code may have been taken', async () => {
     scene.running.sandbox.faults.add({ kind: 'busy', path: exchange, times: 1 })
@@ -149,6 +203,30 @@ describe('the limit of logins', () => {
       expect(scene.running.sandbox.requests.count(exchange)).toBe(2)
       const page = await (await scene.running.request('/metrics')).text()
       expect(page).toContain('wechat_hub_rate_limited_total{limit="login"} 2\n')
+    } finally {
+      await scene.close()
+    }
+  })
+
+  it('counts who tries out the names of accounts, before they are told that there is none', async () => {
+    const limits = { clientPerMinute: 0, refusedPerMinute: 0, pagesPerMinute: 0, loginsPerMinute: 3 }
+    const scene = await MiniProgramScene.start({ config: { limits } })
+    const at = (path: string, method: string, headers = {}) =>
+      scene.running.request(`/v1/nobody/sessions${path}`, { method, headers, key: undefined })
+    try {
+      expect((await at('', 'POST')).status).toBe(404)
+      expect((await at('/current', 'GET')).status).toBe(404)
+      expect((await at('/current/renew', 'POST')).status).toBe(404)
+      for (const [path, method] of [
+        ['', 'POST'],
+        ['/current', 'DELETE'],
+        ['/current/decrypt', 'POST'],
+      ] as const) {
+        const refused = await at(path, method)
+        expect([refused.status, Number(refused.headers.get('retry-after'))]).toEqual([429, expect.any(Number)])
+      }
+      expect((await scene.asBackEnd('whs_x', { account: 'nobody' })).status).toBe(404)
+      expect((await at('/current', 'GET', { 'x-session': 'whs_x' })).status).toBe(401)
     } finally {
       await scene.close()
     }

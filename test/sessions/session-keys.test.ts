@@ -22,10 +22,10 @@ beforeEach(() => {
 
 afterEach(() => removeFolder(folder))
 
-function open(key?: string): Promise<SessionKeys> {
+function open(...given: string[]): Promise<SessionKeys> {
   const onEvent = (event: SessionKeysEvent) => void events.push(event)
   const learn = (secret: string) => void learnt.push(secret)
-  return SessionKeys.open(folder, { clock, longestUse: 31 * day, given: key, onEvent, learn })
+  return SessionKeys.open(folder, { clock, longestUse: 31 * day, given, onEvent, learn })
 }
 
 async function idsInFile(): Promise<string[]> {
@@ -94,7 +94,9 @@ describe('the keys of session_keys', () => {
   it('are not used when they can’t be saved at the first use', async () => {
     const keys = await open()
     removeFolder(folder)
-    await expect(keys.seal('text', 'a')).rejects.toThrow('ENOENT')
+    const failure = { name: 'StoreError', code: 'STORE_FAILED', cause: { code: 'ENOENT' } }
+    await expect(keys.ready()).rejects.toMatchObject(failure)
+    await expect(keys.seal('text', 'a')).rejects.toMatchObject(failure)
   })
 
   it.each(['{', '{"keys":[{"id":"abcd","secret":"short","created":1}]}', '[]'])(
@@ -121,5 +123,16 @@ describe('the keys of session_keys', () => {
     expect((await open()).open(after, 'a')).toBeUndefined()
     expect(await idsInFile()).toHaveLength(1)
     expect(learnt).toContain(given)
+  })
+
+  it('of the environment open what those before them sealed, as long as those are listed', async () => {
+    const newer = 'fedcba9876543210'.repeat(4)
+    const before = await (await open(given)).seal('before', 'a')
+    const keys = await open(newer, given)
+    const after = await keys.seal('after', 'a')
+    expect([keys.open(before, 'a'), keys.open(after, 'a')]).toEqual(['before', 'after'])
+    const alone = await open(newer)
+    expect([alone.open(before, 'a'), alone.open(after, 'a')]).toEqual([undefined, 'after'])
+    expect(learnt).toEqual(expect.arrayContaining([given, newer]))
   })
 })

@@ -34,11 +34,22 @@ describe('the settings of sessions', () => {
 
   it('take a key of 64 hex digits from the environment, and never say it', async () => {
     const key = '0123456789abcdefABCDEF'.padEnd(64, '0')
-    expect((await load({}, { WECHAT_HUB_SESSION_KEY: key })).sessions.key).toBe(key)
-    for (const wrong of [key.slice(1), `${key}0`, key.replace('0', 'x')]) {
+    const other = 'f'.repeat(64)
+    expect((await load({}, { WECHAT_HUB_SESSION_KEY: key })).sessions.key).toEqual([key])
+    expect((await load({}, { WECHAT_HUB_SESSION_KEY: `${key}, ${other}` })).sessions.key).toEqual([key, other])
+    for (const wrong of [key.slice(1), `${key}0`, key.replace('0', 'x'), `${key},`, `${key},${key.slice(1)}`]) {
       const error: unknown = await load({}, { WECHAT_HUB_SESSION_KEY: wrong }).catch((thrown: unknown) => thrown)
       expect(String(error)).toContain('WECHAT_HUB_SESSION_KEY')
-      expect(String(error)).not.toContain(wrong)
+      expect(String(error)).not.toContain(key.slice(1, 20))
+    }
+  })
+
+  it('take a key, or a list of keys, newest first, from a file', async () => {
+    const [newer, older] = ['1'.repeat(64), '2'.repeat(64)]
+    expect((await load({ key: newer })).sessions.key).toEqual([newer])
+    expect((await load({ key: [newer, older] })).sessions.key).toEqual([newer, older])
+    for (const wrong of [[], [newer, 'x'], 7, null, '']) {
+      await expect(load({ key: wrong })).rejects.toThrow('sessions.key')
     }
   })
 })

@@ -84,10 +84,21 @@ describe('user data', () => {
       const bytes = Buffer.from(good.encryptedData, 'base64')
       const at = Math.floor(random() * bytes.length)
       bytes[at] = (bytes[at] ?? 0) ^ (1 << Math.floor(random() * 8))
+      // So many in a minute would be too many.
+      if (i % 15 === 0) await scene.clock.advance(60_000)
       const answer = await decrypt(session, { ...good, encryptedData: bytes.toString('base64') })
       if (answer.status !== 200) expect(await refusalOf(answer)).toEqual({ status: 400, ...tampered })
       else expect(JSON.stringify(await readJson(answer))).not.toContain('"nickName":"Band"')
     }
+  })
+
+  it('of another union than the session’s is no data of this user', async () => {
+    const { session, session_key } = await scene.logIn({ unionid: 'oUnion' })
+    const own = await decrypt(session, encrypted(session_key, { unionId: 'oUnion' }, watermark()))
+    const another = await decrypt(session, encrypted(session_key, { unionId: 'oAnother' }, watermark()))
+    expect([own.status, await refusalOf(another)]).toEqual([200, { status: 400, ...tampered }])
+    const { session: without, session_key: key } = await scene.logIn()
+    expect((await decrypt(without, encrypted(key, { unionId: 'oUnion' }, watermark()))).status).toBe(200)
   })
 
   it('of another mini program is told apart', async () => {
@@ -115,6 +126,83 @@ describe('user data', () => {
     expect((await decrypt(`whs_${'A'.repeat(43)}`, body)).status).toBe(401)
     expect((await decrypt(session, { ...body, iv: 7 })).status).toBe(400)
     expect((await verify(session, { rawData: 'a' })).status).toBe(400)
+  })
+})
+
+describe('wrong user data', () => {
+  /** What a forger sends: one of a million of these gives a JSON object with a field of his own. */
+  const forged = (good: { encryptedData: string; iv: string }, turn: number) => {
+    const bytes = Buffer.from(good.encryptedData, 'base64')
+    bytes.writeUInt32LE(turn, 16)
+    return { ...good, encryptedData: bytes.toString('base64') }
+  }
+  const good = (key: string, openid: string) =>
+    encrypted(key, { openId: openid, nickName: 'Band', avatarUrl: `http://wx.qlogo.cn/${'a'.repeat(60)}` }, watermark())
+
+  it('is looked at twenty times a minute for a user, whatever session it comes with; then not even right data is', async () => {
+    const { session, session_key, openid } = await scene.logIn()
+    const data = good(session_key, openid)
+    for (let i = 0; i < 10; i += 1) expect((await decrypt(session, forged(data, i))).status).toBe(400)
+    const { session: renewed } = await scene.renew(session)
+    for (let i = 10; i < 19; i += 1) expect((await decrypt(renewed, forged(data, i))).status).toBe(400)
+    expect((await verify(renewed, { rawData: 'a', signature: '0' })).status).toBe(400)
+    const again = await scene.logIn({ openid })
+    for (const each of [session, renewed]) {
+      const answer = await decrypt(each, data)
+      expect([answer.status, answer.headers.get('retry-after')]).toEqual([429, '60'])
+      expect(await readJson(answer)).toMatchObject({ errcode: -429, hint: expect.stringContaining('as wx gave it') })
+    }
+    expect((await decrypt(again.session, good(again.session_key, openid))).status).toBe(429)
+    expect((await verify(again.session, signed(again.session_key, 'a'))).status).toBe(429)
+    const other = await scene.logIn()
+    expect((await decrypt(other.session, good(other.session_key, other.openid))).status).toBe(200)
+    await scene.clock.advance(60_000)
+    expect((await decrypt(again.session, good(again.session_key, openid))).status).toBe(200)
+    const page = await (await scene.running.request('/metrics')).text()
+    expect(page).toContain('wechat_hub_user_data_total{account="shop",outcome="too-many"} 4\n')
+  })
+
+  it('is looked at as often when it all comes at once', async () => {
+    const { session, session_key, openid } = await scene.logIn()
+    const data = good(session_key, openid)
+    const answers = await Promise.all(Array.from({ length: 50 }, (_, i) => decrypt(session, forged(data, i))))
+    expect(answers.filter(({ status }) => status === 400)).toHaveLength(20)
+    expect(answers.filter(({ status }) => status === 429)).toHaveLength(30)
+  })
+
+  it('holds up none that is right, as long as it is little', async () => {
+    const { session, session_key, openid } = await scene.logIn()
+    const data = good(session_key, openid)
+    for (let i = 0; i < 19; i += 1) await decrypt(session, forged(data, i))
+    for (let i = 0; i < 30; i += 1) expect((await decrypt(session, data)).status).toBe(200)
+  })
+})
+
+describe('a user', () => {
+  it('has sixty renewals and questions about data a minute, of all sessions together', async () => {
+    const { session, session_key, openid } = await scene.logIn()
+    const { session: second } = await scene.logIn({ openid })
+    const data = encrypted(session_key, {}, watermark())
+    for (let i = 0; i < 20; i += 1) {
+      expect((await decrypt(session, data)).status).toBe(200)
+      expect((await verify(session, signed(session_key, 'a'))).status).toBe(200)
+      expect((await scene.asVisitor(second, 'POST', '/renew')).status).toBe(200)
+    }
+    for (const [path, body] of [
+      ['/decrypt', data],
+      ['/verify', signed(session_key, 'a')],
+      ['/renew', undefined],
+    ] as const) {
+      const answer = await scene.asVisitor(session, 'POST', path, body)
+      expect([answer.status, answer.headers.get('retry-after')]).toEqual([429, '60'])
+      expect(await readJson(answer)).toMatchObject({ hint: expect.stringContaining('Renew a session before it ends') })
+    }
+    expect([await scene.statusOf(session), (await scene.asVisitor(session, 'DELETE')).status]).toEqual([200, 200])
+    const other = await scene.logIn()
+    expect((await scene.asVisitor(other.session, 'POST', '/renew')).status).toBe(200)
+    await scene.clock.advance(60_000)
+    const third = await scene.logIn({ openid })
+    expect((await scene.asVisitor(third.session, 'POST', '/renew')).status).toBe(200)
   })
 })
 
@@ -154,7 +242,9 @@ describe('a session_key that a later wx.login has replaced', () => {
 })
 
 describe('a phone number', () => {
-  const phone = (code: unknown, account = 'shop') => scene.running.post(`/v1/${account}/phone`, { code })
+  const phone = (code: unknown, account = 'shop', more: object = {}) =>
+    scene.running.post(`/v1/${account}/phone`, { code, ...more })
+  const number = '/wxa/business/getuserphonenumber'
 
   it('is given to a back end for the code of the button, once', async () => {
     const { code } = scene.code()
@@ -163,6 +253,34 @@ describe('a phone number', () => {
     const again = await phone(code)
     expect([again.status, await readJson(again)]).toMatchObject([400, { errcode: 40029 }])
   })
+
+  it('is given only if the code is that of the user, when an openid is sent', async () => {
+    const [own, another] = [scene.code(), scene.code()]
+    expect((await phone(own.code, 'shop', { openid: own.openid })).status).toBe(200)
+    const refused = await phone(another.code, 'shop', { openid: own.openid })
+    expect([refused.status, await readJson(refused)]).toMatchObject([400, { errcode: 40003 }])
+    for (const openid of ['', 7, null, 'x'.repeat(129)]) {
+      const answer = await phone('x', 'shop', { openid })
+      expect([answer.status, await readJson(answer)]).toMatchObject([
+        400,
+        { errmsg: expect.stringContaining('openid') },
+      ])
+    }
+  })
+
+  it.each([
+    [-1, 503, '5'],
+    [45011, 503, '60'],
+    [40013, 502, null],
+  ])(
+    'that WeChat does not give with %i says so to the back end, and how long to wait',
+    async (errcode, status, wait) => {
+      scene.running.sandbox.faults.add({ kind: 'errcode', errcode, path: number, times: 1 })
+      const answer = await phone(scene.code().code)
+      expect([answer.status, answer.headers.get('retry-after')]).toEqual([status, wait])
+      expect(await readJson(answer)).toMatchObject({ errcode })
+    },
+  )
 
   it('is given to no mini program, and for mini programs only', async () => {
     const { session } = await scene.logIn()

@@ -1,8 +1,10 @@
 import { ClientEditor } from '../../src/access/client-editor.js'
+import { clientsFile } from '../../src/access/stored-clients.js'
+import { fileText } from '../../src/stores/file-text.js'
 import { serve, settings, tell } from './child-serve.js'
 
 const { dataDir } = settings<{ dataDir: string }>()
-const editor = new ClientEditor({ dataDir })
+const editor = new ClientEditor({ text: fileText(clientsFile(dataDir)) })
 
 const commands = {
   /** Adds so many clients, one after the other. */

@@ -1,5 +1,4 @@
 import type { Config } from '../../config.js'
-import { fileStore } from '../../stores/file.js'
 import type { Answer, Api } from '../../wechat/api.js'
 import { systemClock } from '../../wechat/clock.js'
 import { ErrcodeError, isTokenDead, WechatError } from '../../wechat/errors.js'
@@ -22,6 +21,8 @@ interface Means {
   readonly config: Config
   readonly api: Api
   readonly secrets: Secrets
+  /** The account's records. Undefined: they are out of reach. */
+  readonly store: Storage | undefined
 }
 
 export interface CredentialFindings {
@@ -33,7 +34,7 @@ export interface CredentialFindings {
 /** AppSecret, IP whitelist, the stored token and the day's quota of one account. Fetches no token of `/cgi-bin/token`. */
 export async function examineCredentials(account: NamedAccount, means: Means): Promise<CredentialFindings> {
   const { secret, address, token: probe } = await trySecret(account, means)
-  const stored = await storedToken(account, means)
+  const stored = await storedToken(means)
   // From an address that WeChat refuses, nothing can be learnt of a token.
   const ofToken = address.result === 'wrong' ? untried : await tryToken(stored, probe, means)
   const quota = await examineQuota(account, ofToken.token, means)
@@ -104,10 +105,10 @@ interface StoredToken {
 }
 
 /** The token that the hub has stored; none if there is none, or none that is worth giving out. */
-async function storedToken({ appID }: NamedAccount, { config, secrets }: Means): Promise<StoredToken | undefined> {
+async function storedToken({ config, secrets, store }: Means): Promise<StoredToken | undefined> {
   const now = systemClock.now()
   try {
-    const raw = await fileStore(config.dataDir).account(appID).read('access_token')
+    const raw = await store?.read('access_token')
     const { value, expiresAt } = readRecord(raw, 'access_token', now)
     secrets.keep(value)
     const secondsLeft = Math.floor((expiresAt - now) / 1000)
@@ -159,7 +160,8 @@ function stolen({ secondsLeft }: StoredToken): Finding {
 /** The hub's own count of today's fetches, and WeChat's where it tells. */
 async function examineQuota(account: NamedAccount, token: string | undefined, means: Means): Promise<Finding> {
   const { daily } = limitsOf(account.endpoint, account.dailyTokens)
-  const own = await countedToday(account, means)
+  if (means.store === undefined) return { check: 'quota', result: 'unknown', what: 'not known: Redis is out of reach' }
+  const own = await countedToday(account, means.store)
   const theirs = token === undefined ? undefined : await quotaOf(account, token, means)
   const what = `${own} of ${daily} fetches counted today${theirs === undefined ? '' : `; WeChat counts ${theirs.used} of ${theirs.limit}`}`
   const share = Math.max(own / daily, theirs === undefined ? 0 : theirs.used / theirs.limit)
@@ -172,8 +174,7 @@ async function examineQuota(account: NamedAccount, token: string | undefined, me
   }
 }
 
-function countedToday({ appID, endpoint, dailyTokens }: NamedAccount, { config }: Means): Promise<number> {
-  const store = fileStore(config.dataDir).account(appID)
+function countedToday({ endpoint, dailyTokens }: NamedAccount, store: Storage): Promise<number> {
   // Read only: what is broken is for the hub to set aside.
   const storage: Storage = { read: (name) => store.read(name), save: async () => false }
   const limits = limitsOf(endpoint, dailyTokens)

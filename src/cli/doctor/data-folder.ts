@@ -2,20 +2,18 @@ import { randomBytes } from 'node:crypto'
 import { type Dirent, statSync } from 'node:fs'
 import { readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { clientsFile, StoredClientsError } from '../../access/stored-clients.js'
 import type { Config } from '../../config.js'
-import { knownClients } from '../known-clients.js'
-import { counted, type Finding } from './finding.js'
+import type { Finding } from './finding.js'
 
 /** How many files with wrong modes are named. */
 const mostNamed = 5
 
-/** The folder that holds the hub's state: there, writable, closed to others, its clients readable. */
+/** The folder that holds the hub's state, or with Redis only its audit log: there, writable, closed to others. */
 export async function examineDataFolder(config: Config): Promise<Finding[]> {
   const { dataDir } = config
   const found = statSync(dataDir, { throwIfNoEntry: false })
-  if (found === undefined) return [noFolder(dataDir), await clientsOf(config)]
-  return [await writable(dataDir), await modes(dataDir), await clientsOf(config)]
+  if (found === undefined) return [noFolder(dataDir)]
+  return [await writable(dataDir), await modes(dataDir)]
 }
 
 function noFolder(dataDir: string): Finding {
@@ -62,25 +60,6 @@ async function modes(dataDir: string): Promise<Finding> {
 
 function isOfHub(entry: Dirent): boolean {
   return entry.isFile() || entry.isDirectory()
-}
-
-async function clientsOf(config: Config): Promise<Finding> {
-  const check = 'clients'
-  try {
-    const clients = (await knownClients(config)).filter(({ shadowed }) => !shadowed)
-    const keys = clients.flatMap(({ keyHashes }) => keyHashes).length
-    if (clients.length > 0)
-      return { check, result: 'ok', what: `${counted(clients.length, 'client')}, ${counted(keys, 'key')}` }
-    const file = clientsFile(config.dataDir)
-    const remedy =
-      statSync(file, { throwIfNoEntry: false }) === undefined
-        ? 'The first start of a hub makes one; "wechat-hub client add" too.'
-        : `"wechat-hub client add" makes one. A start of the hub makes none while there is a ${file}.`
-    return { check, result: 'warning', what: 'none: nobody can use the hub', remedy }
-  } catch (error) {
-    if (!(error instanceof StoredClientsError)) throw error
-    return { check, result: 'wrong', what: error.message }
-  }
 }
 
 function codeOf(error: unknown): string {

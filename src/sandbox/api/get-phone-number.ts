@@ -9,10 +9,12 @@ export const getPhoneNumber: Endpoint = {
   path: '/wxa/business/getuserphonenumber',
   async answer(call, world) {
     const appid = bearer(call, world)
-    const code = text((await call.json())['code'])
+    const body = await call.json()
+    const [code, openid] = [text(body['code']), text(body['openid'])]
     if (code === undefined) throw new ApiError(41008)
     const session = world.codes.redeem(appid, code)
     if (session === 'used' || session === 'invalid') throw new ApiError(40029)
+    if (openid !== undefined && openid !== session.openid) throw new ApiError(40003)
     const purePhoneNumber = '13800138000'
     const watermark = { timestamp: Math.floor(world.clock.now() / 1000), appid }
     const phone_info = { phoneNumber: purePhoneNumber, purePhoneNumber, countryCode: '86', watermark }
