@@ -48,12 +48,11 @@ export function sessionsRoutes(options: SessionsRoutesOptions): Route[] {
     ctx.state['account'] = account
     return account
   }
-  const visited = async (ctx: Context): Promise<Account> => {
+  const visited = (ctx: Context): Account | Promise<Account> => {
     try {
       return accountOf(ctx)
     } catch (error) {
-      await visitors.stray(ctx)
-      throw error
+      return visitors.stray(ctx).then(() => Promise.reject(error))
     }
   }
   const logIn = async (ctx: Context) => {

@@ -50,13 +50,16 @@ export class LevelStore implements KeyValueStore {
     })
   }
 
+  /** Reads at once: a trip to another thread, and each promise more, costs more than the look-up (`npm run bench`, "sessions"). */
   async get(key: string): Promise<string | undefined> {
     checkText('key', key)
-    return this.#run(async () => {
-      // A trip to another thread costs more than the look-up (`npm run bench`, "sessions").
+    if (this.#closing !== undefined) throw closed()
+    try {
       const text = this.#database.getSync(recordKey(key))
       return text === undefined ? undefined : this.#living(entryFrom(key, text))?.value
-    })
+    } catch (error) {
+      throw this.#explained(error)
+    }
   }
 
   async write(changes: readonly Change[]): Promise<void> {
@@ -142,7 +145,7 @@ export class LevelStore implements KeyValueStore {
   }
 
   async #run<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#closing !== undefined) throw new StoreError('STORE_CLOSED', 'the store has been closed')
+    if (this.#closing !== undefined) throw closed()
     const running = work()
     this.#underWay.add(running)
     try {
@@ -175,6 +178,10 @@ export class LevelStore implements KeyValueStore {
     }
     return explained
   }
+}
+
+function closed(): StoreError {
+  return new StoreError('STORE_CLOSED', 'the store has been closed')
 }
 
 interface Condition {
