@@ -9,6 +9,8 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // A busy machine starts a process in seconds.
+    expect: { poll: { timeout: 20_000 } },
     reporters: ['default', './test/support/closing-line-reporter.ts'],
   },
 })

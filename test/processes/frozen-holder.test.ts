@@ -104,7 +104,7 @@ describe.concurrent.each(endpoints)('the holder of the lock is frozen past its l
   }) => {
     const company = new Company('answered', endpoint)
     await company.open()
-    company.sandbox.faults.add({ kind: 'slow', path: `/cgi-bin/${endpoint}`, times: 1, ms: 1000 })
+    company.sandbox.faults.add({ kind: 'slow', path: `/cgi-bin/${endpoint}`, times: 1, ms: 3000 })
     const holder = await company.start()
     const asked = holder.ask('get', 10).catch(() => undefined)
     await expect.poll(() => company.newest, { interval: 5 }).toBeDefined()

@@ -5,7 +5,7 @@ import { expect, it } from 'vitest'
 import { removeFolder, temporaryFolder } from '../support/temporary-folder.js'
 
 const writers = 4
-const linesEach = 3000
+const linesEach = 2000
 const program = `
 import { createLog } from ${JSON.stringify(resolve('src/ops/log.ts'))}
 import { becomeWorker } from ${JSON.stringify(resolve('src/workers/this-worker.ts'))}
@@ -18,7 +18,7 @@ for (let i = 0; i < ${linesEach}; i += 1) {
   log.request('info', { requestId: 'a', method: 'GET', path: '/', status: 200, ms: 1, client: undefined, account: undefined, remote: '::1', aborted: false })
   if (i % 50 === 0) await new Promise((done) => setImmediate(done))
 }
-await log.close()
+// It ends when all is written: to close the log would wait half a second for a reader.
 `
 
 it('keeps the lines of several workers whole in one pipe, and says whose they are', async () => {
