@@ -1,0 +1,3 @@
+import { describeDisks } from './disks.js'
+
+describeDisks({ kills: 10 })

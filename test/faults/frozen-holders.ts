@@ -1,0 +1,78 @@
+import { expect, it } from 'vitest'
+import { coldAccount, Fleet, type FleetAccount } from '../support/fleet.js'
+import { report } from '../support/fleet-counts.js'
+import { Crowd } from '../support/fleet-crowd.js'
+import { describeWithRedis, RedisServer } from '../support/redis-server.js'
+import { newSeed, seeded } from '../support/seeded.js'
+
+const callers = 100
+
+/**
+ * How the hub that holds the lock is frozen: before WeChat answers it at all, or while the answer comes. By `token` the latter
+ * ends the other's token, or its own was ended: only one more fetch decides.
+ */
+const ways = [
+  { endpoint: 'token', ms: 600_000, most: 2 },
+  { endpoint: 'stable_token', ms: 600_000, most: 2 },
+  { endpoint: 'token', ms: 3_000, most: 3 },
+  { endpoint: 'stable_token', ms: 3_000, most: 2 },
+] as const
+
+/** The hub that refreshes is frozen while WeChat works on its requests, and goes on when another one has refreshed. */
+export function describeFrozenHolders({ times }: { readonly times: number }): void {
+  describeWithRedis('the hub that holds the locks is frozen past their lease', () => {
+    it(
+      `and two upstream calls, three where they end each other's token, give all hubs WeChat's newest one, ${times} times (P1)`,
+      async () => {
+        const accounts = Array.from({ length: times * ways.length }, (_, number) =>
+          coldAccount(number, ways[number % ways.length]?.endpoint ?? 'token'),
+        )
+        const redis = await RedisServer.start()
+        const fleet = await Fleet.start({ redisUrl: redis.url, random: seeded(newSeed()), accounts })
+        const crowd = new Crowd()
+        try {
+          for (let time = 0; time < times; time += 1) {
+            await freezeHolder(fleet, crowd, accounts.slice(time * ways.length, (time + 1) * ways.length))
+          }
+          const fetches = accounts.map((account) => fleet.fetchesOf(account))
+          for (const [at, { endpoint, ms, most }] of ways.entries()) {
+            const counts = fetches.filter((_, number) => number % ways.length === at)
+            report('frozen holders', { endpoint, 'answer after (ms)': ms, times, fetches: counts.join(' ') })
+            expect(Math.max(...counts)).toBeLessThanOrEqual(most)
+          }
+        } finally {
+          await crowd.close()
+          await fleet.close()
+          await redis.stop()
+        }
+      },
+      120_000 + times * 60_000,
+    )
+  })
+}
+
+/** Ends when all hubs are of one mind. */
+async function freezeHolder(fleet: Fleet, crowd: Crowd, accounts: readonly FleetAccount[]): Promise<void> {
+  const newest = ({ appID, endpoint }: FleetAccount) => fleet.sandbox.tokens.current(appID, endpoint)?.access_token
+  const [holder] = fleet.hubs
+  if (holder === undefined) throw new Error('the fleet has no hub')
+  const asked: Promise<unknown>[] = []
+  for (const [at, account] of accounts.entries()) {
+    const ms = ways[at]?.ms ?? 0
+    fleet.sandbox.faults.add({ kind: 'slow', path: `/cgi-bin/${account.endpoint}`, times: 1, ms })
+    asked.push(fleet.token(holder, account).catch(() => undefined))
+    await expect.poll(() => newest(account), { interval: 5, timeout: 30_000 }).toBeDefined()
+  }
+  holder.freeze()
+  await Promise.all(accounts.map((account) => crowd.ask(fleet, account, callers)))
+  holder.thaw()
+  await Promise.all(asked)
+  for (const account of accounts) {
+    const isOfOneMind = async () => {
+      const tokens = await Promise.all(fleet.hubs.map((hub) => fleet.token(hub, account)))
+      return tokens.every((token) => token === newest(account))
+    }
+    await expect.poll(isOfOneMind, { timeout: 30_000 }).toBe(true)
+    expect(fleet.sandbox.requests.inFlight.most(account.appID)).toBeLessThanOrEqual(2)
+  }
+}

@@ -1,0 +1,3 @@
+import { describeCrowds } from '../faults/crowds.js'
+
+describeCrowds({ rounds: 3, callers: 1_000 })

@@ -1,0 +1,3 @@
+import { describeFrozenHolders } from '../faults/frozen-holders.js'
+
+describeFrozenHolders({ times: 1 })
