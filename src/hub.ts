@@ -50,7 +50,7 @@ import { sandboxed } from './sandboxed.js'
 import { openSessions } from './sessions/open-sessions.js'
 import { openLocalStores } from './stores/local-stores.js'
 import { openRedisStores } from './stores/redis-stores.js'
-import type { CredentialStore, KeyValueStore, StoredText } from './stores/store.js'
+import { type CredentialStore, isAway, type KeyValueStore, type StoredText } from './stores/store.js'
 import type { Stores } from './stores/stores.js'
 import { type Clock, systemClock } from './wechat/clock.js'
 import type { Source } from './wechat/held.js'
@@ -289,7 +289,11 @@ async function openAccess(config: Config, { text, secrets, clock, log, onChange 
         onChange?.(change)
       }
     },
-    failed: (err) => log.error({ event: 'clients-unusable', err }, 'those who were clients before remain'),
+    failed(err) {
+      // That Redis is away has been told.
+      if (isAway(err)) return
+      log.error({ event: 'clients-unusable', err }, 'those who were clients before remain')
+    },
   })
   return { clients, madeKey: stored.key, watch }
 }

@@ -1,3 +1,4 @@
+import { isAway } from '../stores/store.js'
 import type { SigningKeysEvent } from './signing-keys.js'
 
 /** What of a log is needed here. */
@@ -11,6 +12,8 @@ export function logSigningKeys(log: ErrorLog, event: SigningKeysEvent): void {
     const about = { event: 'hub-token-keys-set-aside', where: event.where }
     log.error(about, 'the stored keys of hub tokens were broken: SDKs may have to fetch new tokens')
   } else if (event.type === 'unusable') {
+    // That Redis is away has been told.
+    if (isAway(event.error)) return
     const about = { event: 'hub-token-keys-unusable', err: event.error }
     log.error(about, 'the stored keys of hub tokens cannot be read: those that are known remain')
   } else {

@@ -107,3 +107,8 @@ export class StoreError extends Error {
     this.code = code
   }
 }
+
+/** Whether the store did not answer. */
+export function isAway(error: unknown): boolean {
+  return error instanceof StoreError && error.code === 'STORE_AWAY'
+}

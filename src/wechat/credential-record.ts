@@ -14,7 +14,6 @@ export class CredentialRecord {
   readonly #observe: (event: CredentialHappening) => void
   #unsaved: Current | undefined
   #isMissing = false
-  #isSilent = false
   #unwatch: (() => void) | undefined
 
   constructor(options: {
@@ -41,17 +40,12 @@ export class CredentialRecord {
     return this.#isMissing
   }
 
-  /** Whether the last read failed. */
-  get isSilent(): boolean {
-    return this.#isSilent
-  }
-
   /** As `read`; nothing too where the storage says that nothing may be done without it. */
   async look(): Promise<Stored | undefined> {
     try {
       return await this.read()
-    } catch (error) {
-      this.#observe({ type: 'read-failed', error })
+    } catch {
+      // That is told where something was to be fetched.
       return undefined
     }
   }
@@ -63,12 +57,10 @@ export class CredentialRecord {
    */
   async read(): Promise<Stored | undefined> {
     this.#isMissing = false
-    this.#isSilent = false
     let raw: unknown
     try {
       raw = await this.#storage.read(this.#name)
     } catch (error) {
-      this.#isSilent = true
       if (error instanceof WechatError) throw error
       this.#observe({ type: 'read-failed', error })
       return undefined
@@ -105,8 +97,8 @@ export class CredentialRecord {
     return this.#unsaved === undefined ? Promise.resolve(true) : this.save(this.#unsaved)
   }
 
-  /** Calls `changed` when another process may have saved. */
-  watch(changed: () => void): void {
+  /** Calls `changed` when another process may have saved, with `back` when the storage was away. */
+  watch(changed: (event?: 'back') => void): void {
     try {
       this.#unwatch ??= this.#storage.watch?.(this.#name, changed)
     } catch (error) {

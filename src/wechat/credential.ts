@@ -24,6 +24,9 @@ const saveGap = 5_000
 const changeOver = 300_000
 /** The store is looked into this often at most for one who only shows a value, in ms. */
 const peekGap = 1_000
+/** How long nobody fetches after the storage was away, in ms, and how much longer at most: another process may be about to save. */
+const settling = 1_000
+const settlingSpread = 300
 /** What must be left of the lock's lease when the fetch's time-out ends, in ms. */
 const leaseReserve = 500
 
@@ -40,6 +43,7 @@ export class Credential {
   readonly #loading = new SingleFlight<void>()
   readonly #refreshing = new SingleFlight<Held>()
   readonly #refreshingPatiently = new SingleFlight<Held>()
+  readonly #settling = new SingleFlight<Held>()
 
   #current: Current | undefined
   /** The value before the present one; `until`, by the monotonic clock, WeChat takes it too. */
@@ -56,6 +60,8 @@ export class Credential {
   /** By the monotonic clock: no refresh ahead before. */
   #askAgainAt = 0
   #asked = false
+  /** By the monotonic clock: the storage is back, and by then every process has put back what it alone knew. */
+  #settledAt = Number.NEGATIVE_INFINITY
   #peeked: { readonly at: number; readonly stored: Promise<Stored | undefined> } | undefined
   #stopped = false
   #cancelTick: (() => void) | undefined
@@ -298,7 +304,16 @@ export class Credential {
     if (this.#stopped) return Promise.reject(closed())
     const { error, retryIn } = this.#backoff
     if (error !== undefined && retryIn > 0) return Promise.reject(error)
+    const settlesIn = this.#settledAt - this.#clock.monotonic()
+    if (settlesIn > 0 && cause !== 'manual') return this.#settling.run(() => this.#refreshIn(settlesIn))
     return this.#refreshing.run(() => this.#attempt(cause))
+  }
+
+  /** What another process has put back by then needs no refresh. */
+  async #refreshIn(ms: number): Promise<Held> {
+    await pause(this.#clock, ms)
+    const current = this.#current
+    return current !== undefined && !this.#isDue(current) ? asHeld(current, 'memory') : this.#refresh(this.#cause())
   }
 
   async #attempt(cause: RefreshCause): Promise<Held> {
@@ -440,7 +455,7 @@ export class Credential {
     if (this.#asked && this.#refreshing.running) return undefined
     return this.#loading.run(async () => {
       this.#asked = true
-      if (!this.#stopped) this.#record.watch(() => void this.#followStore())
+      if (!this.#stopped) this.#record.watch((event) => void (event === 'back' ? this.#goOn() : this.#followStore()))
       const stored = await this.#record.look()
       if (stored !== undefined && this.#current === undefined) this.#adopt(currentFromStore(stored, this.#clock))
       this.#schedule()
@@ -456,14 +471,18 @@ export class Credential {
     return this.#peeked.stored
   }
 
+  /** The storage is back: what nobody else can know is stored first, then what others stored is taken, and what is due is done. */
+  async #goOn(): Promise<void> {
+    this.#settledAt = this.#clock.monotonic() + settling + settlingSpread * this.#options.random()
+    if (this.#backoff.error?.code === 'STORE_AWAY') this.#backoff.succeeded()
+    if (!(await this.#record.saveAgain())) this.#contested = this.#options.exclusive
+    await this.#followStore()
+    this.#schedule()
+  }
+
   /** Takes a newer value that another process has stored. */
   async #followStore(): Promise<void> {
     const stored = await this.#record.look()
-    if (!this.#record.isSilent && this.#backoff.error?.code === 'STORE_AWAY') {
-      // Nothing else stood in the way of a refresh.
-      this.#backoff.succeeded()
-      this.#schedule()
-    }
     const known = this.#current
     if (this.#refreshing.running) return
     if (stored !== undefined && this.#isBetter(stored)) {

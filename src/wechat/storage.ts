@@ -34,8 +34,11 @@ export interface Storage {
   setAside?(name: string): Promise<string | undefined>
   /** Runs `work` while no other process runs work under the same name. Rejects as `read` does. */
   lock?<T>(name: string, work: (lease: Lease) => Promise<T>): Promise<T>
-  /** Calls `changed` within a second after another process saved the record. Answers a function that ends it. */
-  watch?(name: string, changed: () => void): () => void
+  /**
+   * Calls `changed` within a second after another process saved the record, and with `back` when the storage was away and takes
+   * everything again. Answers a function that ends it.
+   */
+  watch?(name: string, changed: (event?: 'back') => void): () => void
 }
 
 /** The lease of those who need no lock: they are alone. */

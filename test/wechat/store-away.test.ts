@@ -15,25 +15,29 @@ afterEach(() => scene.close())
 /** A store that several programs share, and that can be away: then nothing may be done without it. */
 class SharedStorage {
   readonly #storage = new UnlockedStorage()
-  readonly #watchers = new Set<() => void>()
+  readonly #watchers = new Set<(event?: 'back') => void>()
   readonly #turns = new Map<string, Promise<unknown>>()
   #away = false
+  #full = false
   /** Told of each read; for the one that shall fail. */
   beforeRead: () => void = () => undefined
+  beforeSave: () => void = () => undefined
 
   view(): Storage {
     const view = this.#storage.view()
     const present = <T>(work: () => Promise<T>): Promise<T> => {
-      if (!this.#away) return work()
-      return Promise.reject(new WechatError('STORE_AWAY', 'the store does not answer', { kind: 'transient' }))
+      return this.#away ? away() : work()
     }
     return {
       read: (name) => {
         this.beforeRead()
         return present(() => view.read(name))
       },
-      save: (name, record) => present(() => view.save(name, record)),
-      lock: (name, work) => present(() => this.#inTurn(name, () => work(endlessLease))),
+      save: (name, record) => {
+        if (name === 'access_token') this.beforeSave()
+        return present(() => view.save(name, record))
+      },
+      lock: (name, work) => (this.#full ? away() : present(() => this.#inTurn(name, () => work(endlessLease)))),
       watch: (name, changed) => {
         this.#watchers.add(changed)
         const unwatch = view.watch?.(name, changed)
@@ -54,13 +58,23 @@ class SharedStorage {
     return turn
   }
 
+  /** It still reads. */
+  fill(): void {
+    this.#full = true
+  }
+
   leave(): void {
     this.#away = true
   }
 
-  return(): void {
+  /** Answers what tells the program that has watched the longest of it: that one has not noticed yet. */
+  return({ unnoticed = false } = {}): () => void {
     this.#away = false
-    for (const changed of this.#watchers) changed()
+    const [first, ...others] = this.#watchers
+    for (const changed of others) changed('back')
+    const tellFirst = () => first?.('back')
+    if (!unnoticed) tellFirst()
+    return tellFirst
   }
 
   lose(): void {
@@ -70,6 +84,10 @@ class SharedStorage {
   stored(): unknown {
     return this.#storage.records.get('access_token')?.['access_token']
   }
+}
+
+function away(): Promise<never> {
+  return Promise.reject(new WechatError('STORE_AWAY', 'the store does not answer', { kind: 'transient' }))
 }
 
 describe('a store that is away', () => {
@@ -97,11 +115,43 @@ describe('a store that is away', () => {
     storage.leave()
     await scene.pass(7300)
     storage.return()
-    await scene.settled()
+    await scene.pass(2)
     const tokens = await Promise.all(wechats.map((wechat) => wechat.fetchAccessToken()))
     expect(new Set(tokens).size).toBe(1)
     expect(tokens.every((token) => scene.accepts(token))).toBe(true)
     expect(scene.fetches).toBe(2)
+  })
+
+  it('during a fetch: what was fetched is stored before anybody else fetches', async () => {
+    const storage = new SharedStorage()
+    const [one, two] = [scene.wechat({ storage: storage.view() }), scene.wechat({ storage: storage.view() })]
+    for (const wechat of [one, two]) await wechat.fetchAccessToken()
+    storage.beforeSave = () => {
+      storage.beforeSave = () => undefined
+      storage.leave()
+    }
+    await scene.pass(6915)
+    const token = await one.fetchAccessToken()
+    expect(await two.fetchAccessToken()).not.toBe(token)
+    const tellFirst = storage.return({ unnoticed: true })
+    await scene.pass(0.8)
+    tellFirst()
+    await scene.pass(3)
+    expect([await two.fetchAccessToken(), storage.stored()]).toEqual([token, token])
+    expect(scene.fetches).toBe(2)
+  })
+
+  it('only for writes, as a full one: tries come ever less often, though it can be read', async () => {
+    const storage = new SharedStorage()
+    const wechat = scene.wechat({ storage: storage.view() })
+    const token = await wechat.fetchAccessToken()
+    await scene.pass(6900)
+    storage.fill()
+    await scene.pass(240)
+    expect(await wechat.fetchAccessToken()).toBe(token)
+    const tries = scene.happened('refresh-failed').length
+    expect(tries).toBeGreaterThan(3)
+    expect(tries).toBeLessThan(12)
   })
 
   it('between the lock and the look fails the refresh: what is stored might be newer', async () => {

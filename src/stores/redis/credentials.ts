@@ -102,7 +102,7 @@ class AccountRecords implements Storage {
     return new RedisLock({ connection: this.#connection, part: this.#appID, name }).run(work)
   }
 
-  watch(name: string, changed: () => void): () => void {
+  watch(name: string, changed: (event?: 'back') => void): () => void {
     let last = this.#seen.get(name)
     let ended = false
     const look = async () => {
@@ -115,7 +115,7 @@ class AccountRecords implements Storage {
     const unhear = this.#connection.onNews((news) => {
       if (news === this.#news(name)) looks.ask()
     })
-    const unwait = this.#connection.onBack(this.#appID, () => looks.ask())
+    const unwait = this.#connection.onBack(this.#appID, () => changed('back'))
     // What was published while a connection was lost, and what Redis lost, nobody tells.
     const timer = setInterval(() => looks.ask(), lookGap)
     timer.unref()

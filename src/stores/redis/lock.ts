@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { WechatError } from '../../wechat/errors.js'
 import type { Lease } from '../../wechat/storage.js'
-import type { StoreError } from '../store.js'
+import { isAway, type StoreError } from '../store.js'
 import { asStoreAway } from './away.js'
 import type { RedisConnection } from './connection.js'
 import { script } from './script.js'
@@ -130,7 +130,7 @@ class LockKey {
       return (await this.#connection.run(this.#part, args)) === 'OK'
     } catch (error) {
       // It may be set all the same, even later, when a frozen Redis goes on: others shall not wait for its end.
-      this.releaseWhenBack()
+      if (isAway(error)) this.releaseWhenBack()
       throw asStoreAway(error)
     }
   }
