@@ -25,6 +25,7 @@ import { callbackRoutes } from './callback/routes.js'
 import { type AccountConfig, type Config, checkDataDir } from './config.js'
 import { Gateway } from './gateway/gateway.js'
 import { answer } from './http/answer.js'
+import { callerAddress } from './http/caller-address.js'
 import { isCallerGone } from './http/caller-gone.js'
 import { HttpError } from './http/error.js'
 import type { Route, Who } from './http/route.js'
@@ -218,7 +219,7 @@ export async function createHub(
       accountOf: (ctx) => accountOf(ctx, accounts),
       admitBackEnd: (ctx) => admitSession(ctx, async () => undefined),
       forgetElsewhere: ({ appID }, openid) => pushes.outbox.forget(appID, openid),
-      tooMany: (ctx) => visitors.tooMany(ctx.ip),
+      tooMany: (ctx) => visitors.tooMany(callerAddress(ctx)),
       refused: (ctx, { status, message }) =>
         noteRefusal(audit, ctx, { status, errmsg: message }, ctx.state['account']?.name),
       observe: (account, event, ctx) => noteSession(sessionNotes, account, event, ctx),

@@ -1,5 +1,6 @@
 import type { Context } from 'koa'
 import type { Account, Accounts } from '../accounts.js'
+import { callerAddress } from '../http/caller-address.js'
 import type { ErrcodeRefusal } from '../http/errcode-answer.js'
 import { bearerKey } from './bearer.js'
 import type { Client, Clients } from './client.js'
@@ -220,7 +221,7 @@ export class Callers {
 
   /** Nobody knows who this is. */
   async #turnAway(ctx: Context, refusal: Refused): Promise<Refused> {
-    const tooMany = await this.#options.limits.stranger(ctx.ip)
+    const tooMany = await this.#options.limits.stranger(callerAddress(ctx))
     return this.#refuse(ctx, tooMany === undefined ? refusal : tooOften(tooMany))
   }
 

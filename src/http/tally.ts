@@ -43,17 +43,18 @@ export class Tally {
 
   /** Counts one for the key. Whole seconds until its minute is over, if that was one too many, which is not counted. */
   count(key: string): number | undefined {
-    const wait = this.wait(key)
-    if (wait !== undefined) return wait
-    const { clock, shared } = this.#options
+    const { perMinute, clock, shared } = this.#options
     const now = clock.monotonic()
-    const count = this.#last(key)
+    const count = this.#counts.get(key) ?? this.#begin(key)
     if (now >= count.endsAt) {
       count.count = 0
       count.untold = 0
       count.endsAt = now + minute
     }
+    if (count.count >= perMinute) return secondsTo(count.endsAt, now)
     count.count += 1
+    // Nobody is forgotten while there is room for as many more.
+    if (this.#counts.size > mostKeys / 2) this.#moveLast(key, count)
     if (shared !== undefined) this.#tellLater(key, count)
     return undefined
   }
@@ -63,18 +64,13 @@ export class Tally {
     const { perMinute, clock } = this.#options
     const count = this.#counts.get(key)
     const now = clock.monotonic()
-    return count === undefined || now >= count.endsAt || count.count < perMinute
-      ? undefined
-      : secondsTo(count.endsAt, now)
+    const isSpent = count !== undefined && now < count.endsAt && count.count >= perMinute
+    return isSpent ? secondsTo(count.endsAt, now) : undefined
   }
 
-  /** The count of a key, which is the last one to be forgotten now. */
-  #last(key: string): Count {
-    const known = this.#counts.get(key)
-    if (known === undefined) return this.#begin(key)
+  #moveLast(key: string, count: Count): void {
     this.#counts.delete(key)
-    this.#counts.set(key, known)
-    return known
+    this.#counts.set(key, count)
   }
 
   #begin(key: string): Count {

@@ -18,16 +18,16 @@ export function pageRefused(): HttpError {
  *
  * @throws {HttpError} 503 where waiting helps, 502 where somebody has to act.
  */
-export async function signPage({ wechat }: Account, url: string): Promise<PageSignature> {
-  try {
-    return await wechat.signUrl(url)
-  } catch (error) {
-    if (!(error instanceof WechatError)) throw error
-    const { retryAfter } = error
-    throw new HttpError(statusOf(error), 'no page can be signed now', {
-      cause: error,
-      hint: "the log of the hub tells why: look for 'refresh-failed'",
-      ...(retryAfter === undefined ? {} : { retryAfter }),
-    })
-  }
+export function signPage({ wechat }: Account, url: string): Promise<PageSignature> {
+  return wechat.signUrl(url).catch(explain)
+}
+
+function explain(error: unknown): never {
+  if (!(error instanceof WechatError)) throw error
+  const { retryAfter } = error
+  throw new HttpError(statusOf(error), 'no page can be signed now', {
+    cause: error,
+    hint: "the log of the hub tells why: look for 'refresh-failed'",
+    ...(retryAfter === undefined ? {} : { retryAfter }),
+  })
 }
