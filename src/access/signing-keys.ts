@@ -53,7 +53,7 @@ export function signingKeysFile(dataDir: string): string {
 /**
  * The keys that hub tokens are signed with, one row for all processes that share the text in which they are stored. A new one
  * takes over each day, 2 s after one of the processes has made it, when all know it; the one before proves its tokens for
- * three hours more.
+ * three hours more. Where the text was lost, or begun anew, whoever still knows a key that proves anything puts it back.
  */
 export class SigningKeys {
   readonly #text: StoredText
@@ -76,7 +76,8 @@ export class SigningKeys {
       ...{ text, clock },
       // Not while a key is being made: what was read before that would be taken up after it.
       read: () => this.#inTurn(() => this.#look()),
-      changed: (found) => this.#takeUp(found?.keys ?? this.#keys),
+      // They were taken up when they were read.
+      changed: () => undefined,
       failed: (error) => onEvent({ type: 'unusable', error }),
     })
   }
@@ -151,21 +152,22 @@ export class SigningKeys {
   async #rotate(): Promise<void> {
     for (let tries = 0; tries < mostTries; tries += 1) {
       const found = await this.#stored()
-      const [newest] = found?.keys ?? []
+      const known = this.#withOwn(found?.keys ?? [])
+      const [newest] = known
       const now = this.#clock.now()
       if (found !== undefined && newest !== undefined && !isTermOver(newest, term, now)) {
-        this.#takeUp(found.keys)
+        this.#takeUp(known)
         return
       }
       const key = { id: randomBytes(6).toString('base64url'), secret: randomBytes(32), created: now }
-      const keys = [key, ...this.#living(found?.keys ?? this.#keys)]
+      const keys = [key, ...this.#living(known)]
       this.#learn(secretText(key.secret))
       if (await this.#text.write(textOfKeys(keys), found?.identity)) {
         this.#takeUp(keys)
         return
       }
     }
-    throw new Error(`${this.#text.where}: others change it again and again`)
+    throw this.#disturbed()
   }
 
   /** What is stored. What is broken is set aside: nothing is stored then. */
@@ -188,12 +190,26 @@ export class SigningKeys {
     }
   }
 
+  /** Goes on with what is stored and what is known here, and stores what of that is not. */
   async #look(): Promise<FoundKeys | undefined> {
-    const found = await this.#text.read()
-    if (found === undefined) return undefined
-    const keys = keysIn(found.text)
-    if (keys === undefined) throw new Error(`${this.#text.where}: it is broken`)
-    return { keys, identity: found.identity }
+    for (let tries = 0; tries < mostTries; tries += 1) {
+      const found = await this.#text.read()
+      const stored = found === undefined ? [] : keysIn(found.text)
+      if (stored === undefined) throw new Error(`${this.#text.where}: it is broken`)
+      const keys = this.#withOwn(stored)
+      // Before they are stored, which may fail: what others sign with counts all the same.
+      this.#takeUp(keys)
+      if (keys === stored) return found && { keys, identity: found.identity }
+      await this.#text.write(textOfKeys(keys), found?.identity)
+    }
+    throw this.#disturbed()
+  }
+
+  /** These keys, and what is known here beside them and proves something yet: they were lost, and others began anew. Newest first. */
+  #withOwn(stored: readonly StoredKey[]): readonly StoredKey[] {
+    const lost = this.#living(this.#keys).filter(({ id }) => !stored.some((key) => key.id === id))
+    const living = this.#living([...stored, ...lost].toSorted((one, other) => other.created - one.created))
+    return lost.some((key) => living.includes(key)) ? living : stored
   }
 
   /** Goes on with these keys. One that is new here signs so many ms from now. */
@@ -206,6 +222,10 @@ export class SigningKeys {
       this.#learn(secretText(key.secret))
       return { ...key, signsFrom: now + signsIn(key) }
     })
+  }
+
+  #disturbed(): Error {
+    return new Error(`${this.#text.where}: others change it again and again`)
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {

@@ -2,11 +2,16 @@ import { z } from 'zod'
 import type { Stores } from '../stores/stores.js'
 import { MoveError } from './move-error.js'
 
-const markSchema = z.object({ state: z.enum(['copying', 'here', 'moved']), other: z.string(), at: z.string() })
+const markSchema = z.object({
+  state: z.enum(['copying', 'here', 'leaving', 'moved']),
+  other: z.string(),
+  at: z.string(),
+})
 
 /**
  * What a store says of the last move. `copying`: all is being copied here from `other`, and not all may have come; `here`: it was
- * moved here; `moved`: it was moved to `other`, and what is left here is old.
+ * moved here, or a move to `other` failed, and it stayed; `leaving`: it is being copied to `other`; `moved`: it was moved to
+ * `other`, and what is left here is old.
  */
 export type Mark = z.infer<typeof markSchema>
 

@@ -1,8 +1,8 @@
 import type { SessionKeys } from '../sessions/session-keys.js'
-import { copyCredentials } from './copy-credentials.js'
+import { copyCredentials, livingInTheWay } from './copy-credentials.js'
 import { copyRecords, hasRecords } from './copy-records.js'
 import { compareTexts, copyText } from './copy-text.js'
-import { readMark, writeMark } from './mark.js'
+import { type Mark, readMark, writeMark } from './mark.js'
 import { MoveError } from './move-error.js'
 import { type Kind, kindNames, kinds, type Place } from './place.js'
 import { holdsSessionKey, Resealing } from './resealing.js'
@@ -34,9 +34,11 @@ export type Moved = ReadonlyMap<string, string>
 
 /**
  * Copies all that a hub keeps from one place to another. Called again after it was interrupted it copies all once more; after it
- * was done it does nothing: what is at the target then is newer.
+ * was done it does nothing: what is at the target then is newer. Meanwhile no hub starts on either side; when it fails the source
+ * may be used as before.
  *
- * @throws {MoveError} before anything is changed, when a hub runs there or something of the target's own would be lost.
+ * @throws {MoveError} before anything is changed, when a hub runs there or something of the target's own would be lost; after all
+ * was copied, when a hub has begun to run there all the same.
  */
 export async function move(options: MoveOptions): Promise<Moved | undefined> {
   const { from, to, keys, withoutSessionKeys, tell } = options
@@ -48,16 +50,51 @@ export async function move(options: MoveOptions): Promise<Moved | undefined> {
   const accounts = [...new Set([...options.appIDs, ...found])]
   await expectRoom(options, accounts)
   if (keys.to === undefined && !withoutSessionKeys) await expectNoSessionKeys(from, accounts)
-  await writeMark(to.stores, 'copying', from.where)
-  const moved = new Map([
-    ...(await moveCredentials(options, accounts)),
-    ...(await moveTexts(options)),
-    ...(await moveRecords(options, accounts)),
-  ])
-  await writeMark(from.stores, 'moved', to.where)
+  const isContinued = await isContinuedAt(options)
+  const moved = await leaving(options, async () => {
+    await writeMark(to.stores, 'copying', from.where)
+    const copied = new Map([
+      ...(await moveCredentials(options, accounts, isContinued)),
+      ...(await moveTexts(options)),
+      ...(await moveRecords(options, accounts)),
+    ])
+    // Whoever has taken a mark away has been let in.
+    await expectUnused(from)
+    await expectUnused(to)
+    return copied
+  })
   await writeMark(to.stores, 'here', from.where)
   tell(`All is copied. What is left in ${from.where} is old from now on.`)
   return moved
+}
+
+/** Marks the source: that it is on its way while `work` runs, and then that it has gone, or has stayed if that fails. */
+async function leaving<T>({ from, to }: MoveOptions, work: () => Promise<T>): Promise<T> {
+  const before = await readMark(from.stores)
+  // On what was moved before no hub starts either way.
+  if (before?.state !== 'moved') await writeMark(from.stores, 'leaving', to.where)
+  try {
+    // One that began before it could see the mark has shown itself by now.
+    await expectUnused(from)
+    const done = await work()
+    await writeMark(from.stores, 'moved', to.where)
+    return done
+  } catch (error) {
+    // If even that fails the mark stays, as when the process is killed: the next run takes it up.
+    if (before?.state !== 'moved')
+      await markAsStayed(from, before ?? { state: 'here', other: to.where }).catch(() => undefined)
+    throw error
+  }
+}
+
+async function markAsStayed({ stores }: Place, { state, other }: Pick<Mark, 'state' | 'other'>): Promise<void> {
+  await writeMark(stores, state === 'leaving' ? 'here' : state, other)
+}
+
+/** Whether all was moved to the target before: hubs went on with it there, and none here. */
+async function isContinuedAt({ from, to }: MoveOptions): Promise<boolean> {
+  const mark = await readMark(from.stores)
+  return mark?.state === 'moved' && mark.other === to.where
 }
 
 async function expectUnused(place: Place): Promise<void> {
@@ -100,6 +137,8 @@ async function expectRoom({ from, to, replace }: MoveOptions, accounts: readonly
     if (found === 'differs') throw inTheWay(to, `${texts[name]} (${to.stores.text(name).where}), which differ`)
   }
   for (const appID of accounts) {
+    const living = await livingInTheWay(from.stores.credentials, to.stores.credentials, appID)
+    if (living !== undefined) throw inTheWay(to, `a living ${living} of ${appID}, which is another one`)
     for (const kind of kindNames()) {
       if (await hasRecords(to, appID, kind)) throw inTheWay(to, `${kinds[kind]} of ${appID}`)
     }
@@ -125,17 +164,22 @@ async function expectNoSessionKeys(from: Place, accounts: readonly string[]): Pr
   }
 }
 
-async function moveCredentials({ from, to }: MoveOptions, accounts: readonly string[]): Promise<Moved> {
+async function moveCredentials(
+  { from, to }: MoveOptions,
+  accounts: readonly string[],
+  isContinued: boolean,
+): Promise<Moved> {
   const total = { copied: 0, there: 0, broken: 0 }
   for (const appID of accounts) {
-    const { copied, there, broken } = await copyCredentials(from.stores.credentials, to.stores.credentials, appID)
+    const stores = { from: from.stores.credentials, to: to.stores.credentials }
+    const { copied, there, broken } = await copyCredentials({ ...stores, appID, isContinued })
     total.copied += copied
     total.there += there
     total.broken += broken
   }
   const { copied, there, broken } = total
   const notes = [
-    ...(there === 0 ? [] : [`${there} there already, as new or newer`]),
+    ...(there === 0 ? [] : [`${there} there already`]),
     ...(broken === 0 ? [] : [`${broken} broken, not copied`]),
   ]
   return new Map([['credentials', [String(copied), ...notes].join('; ')]])

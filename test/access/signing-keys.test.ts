@@ -5,6 +5,7 @@ import { HubTokens } from '../../src/access/hub-token.js'
 import { hashKey, makeKey } from '../../src/access/key.js'
 import { SigningKeys, type SigningKeysEvent, signingKeysFile } from '../../src/access/signing-keys.js'
 import { fileText } from '../../src/stores/file-text.js'
+import type { FoundText, StoredText } from '../../src/stores/store.js'
 import { CountingClock } from '../support/counting-clock.js'
 import { removeFolder, temporaryFolder } from '../support/temporary-folder.js'
 
@@ -327,7 +328,8 @@ describe('the signing keys of several processes', () => {
     for (const token of made) expect(others.read(token)).toBeDefined()
   })
 
-  it('follow what is stored, of which a secret is learned once', async () => {
+  it('take up what another one stores in their place, of which a secret is learned once, and keep their own', async () => {
+    const first = keys.current.id
     const elsewhere = temporaryFolder()
     const options = { clock, onEvent: () => undefined }
     const stranger = await SigningKeys.open(fileText(signingKeysFile(elsewhere)), options)
@@ -337,20 +339,83 @@ describe('the signing keys of several processes', () => {
     removeFolder(elsewhere)
     await look()
     await look()
-    expect([keys.current.id, other.current.id]).toEqual([stranger.current.id, stranger.current.id])
+    expect(await storedIds()).toEqual([stranger.current.id, first])
     expect(learned.slice(before)).toEqual(Array(2).fill(stranger.current.secret.toString('base64url')))
+    await clock.advance(settling)
+    expect([keys.current.id, other.current.id]).toEqual([stranger.current.id, stranger.current.id])
+    expect([keys.find(first)?.id, other.find(first)?.id]).toEqual([first, first])
   })
 
-  it('remain if what is stored is deleted, and are stored again with the next one', async () => {
+  it('are put back within a second if what is stored is deleted', async () => {
     const first = keys.current.id
     await look()
     await rm(file)
     await look()
     expect([keys.current.id, other.current.id]).toEqual([first, first])
-    await clock.advance(day)
-    await current()
-    expect(await storedIds()).toEqual([expect.any(String), first])
+    expect(await storedIds()).toEqual([first])
+    expect((await open()).current.id).toBe(first)
     expect(events).toEqual([])
+  })
+
+  it('prove what they have signed when the text is deleted and one more begins anew, which proves it too', async () => {
+    await clock.advance(day)
+    const [second, first] = [await settled(), (await storedIds())[1]]
+    await look()
+    await look()
+    await rm(file)
+    const third = await open()
+    const anew = third.current.id
+    expect([first, second]).not.toContain(anew)
+    for (let time = 0; time < 3; time += 1) await clock.look(3)
+    await clock.advance(settling)
+    expect(await storedIds()).toEqual([anew, second, first])
+    for (const each of [keys, other, third]) {
+      expect([first, second, anew].map((id) => each.find(id)?.id)).toEqual([first, second, anew])
+      expect(each.current.id).toBe(anew)
+    }
+    // Each as long as it would have.
+    await clock.advance(3 * hour)
+    for (const each of [keys, other, third]) {
+      expect([first, second, anew].map((id) => each.find(id)?.id)).toEqual([undefined, undefined, anew])
+    }
+    expect(events).toEqual([])
+  })
+
+  it('are what they were before when an older row is put in their place', async () => {
+    const old = await readFile(file)
+    const first = keys.current.id
+    await clock.advance(day)
+    const second = await settled()
+    await look()
+    await look()
+    await writeFile(file, old)
+    await look()
+    await look()
+    expect(await storedIds()).toEqual([second, first])
+    await clock.advance(settling)
+    expect([keys.current.id, other.current.id]).toEqual([second, second])
+  })
+
+  it('go on with those of another one that cannot be stored beside their own', async () => {
+    const first = keys.current.id
+    const { keys: rows } = JSON.parse(await readFile(file, 'utf8'))
+    await look()
+    const begunAnew = [{ ...rows[0], id: 'begunNew' }]
+    let stored: FoundText = { text: JSON.stringify({ keys: rows }), identity: '1' }
+    const full: StoredText = {
+      where: 'a store that is full',
+      read: async () => stored,
+      identity: async () => stored.identity,
+      write: () => Promise.reject(new Error('it is full')),
+      setAside: () => Promise.reject(new Error('it is full')),
+    }
+    const onFull = await SigningKeys.open(full, { clock, onEvent: (event) => events.push(event) })
+    opened.push(onFull)
+    stored = { text: JSON.stringify({ keys: begunAnew }), identity: '2' }
+    await clock.look(3)
+    await clock.look(3)
+    expect(['begunNew', first].map((id) => onFull.find(id)?.id)).toEqual(['begunNew', first])
+    expect(events.map(({ type }) => type)).toEqual(['unusable'])
   })
 
   it('remain while what is stored is broken, which each tells once; it is set aside for the next key', async () => {

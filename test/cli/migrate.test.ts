@@ -1,9 +1,14 @@
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import { openFolder } from '../../src/move/folder-place.js'
+import { move } from '../../src/move/move.js'
+import type { Place } from '../../src/move/place.js'
+import { openRedis } from '../../src/move/redis-place.js'
 import { Sandbox } from '../../src/sandbox/sandbox.js'
+import { SessionKeys } from '../../src/sessions/session-keys.js'
 import { openLevel } from '../../src/stores/level.js'
 import type { Entry } from '../../src/stores/store.js'
 import { systemClock } from '../../src/wechat/clock.js'
@@ -117,6 +122,42 @@ async function fill(entries: readonly Entry[]): Promise<void> {
     await store.write(entries.slice(at, at + 1000).map((put) => ({ put })))
   }
   await store.close()
+}
+
+interface Given {
+  readonly access_token: string
+}
+
+const credentialKey = `wechat-hub:{${shop.appID}}:credential:access_token`
+
+/** The token that a hub gives out, which runs only for that. */
+async function fetchToken(env: NodeJS.ProcessEnv): Promise<string> {
+  const key = 'the-key-of-the-tests-0001'
+  const running = await hub({ ...onFiles, ...env, WECHAT_HUB_KEY: key })
+  const given = await readJson<Given>(await running.request('/v1/shop/access-token', { key }))
+  await stop(running)
+  return given.access_token
+}
+
+/** A move to a folder, in this process. `meanwhile` is awaited whenever records of a kind are about to be copied. */
+async function moveFromRedis(meanwhile: () => Promise<void>): Promise<void> {
+  const tell = () => undefined
+  const from = await openRedis({ url: url(), prefix: 'wechat-hub:', password }, tell)
+  const to = await openFolder(join(folder.path, 'elsewhere'), tell)
+  const options = { clock: systemClock, longestUse: 86_400_000, given: undefined, onEvent: tell, learn: tell }
+  const sessionKeys = await SessionKeys.open(folder.dataDir, options)
+  const records: Place['records'] = async function* (appID, kind) {
+    await meanwhile()
+    yield* from.records(appID, kind)
+  }
+  try {
+    const keys = { from: sessionKeys, to: undefined }
+    const rest = { replace: false, keys, withoutSessionKeys: true, tell }
+    await move({ from: { ...from, records }, to, appIDs: [shop.appID], ...rest })
+  } finally {
+    await to.close()
+    await from.close()
+  }
 }
 
 function sessionsOf(appID: string, count: number): Entry[] {
@@ -237,6 +278,9 @@ describeWithRedis('wechat-hub migrate', () => {
     expect(child.signalCode).toBe('SIGKILL')
     const half = await redis.command('KEYS', '*:r:s/*')
     expect(Array.isArray(half) ? half.length : 0).toBeLessThan(20_000)
+    await expect(hub({})).rejects.toThrow('If it was interrupted, run wechat-hub migrate again')
+    const examined = await runCli(folder.path, ['doctor'], onFiles)
+    expect(examined.stdout).toContain(`all is being moved to the Redis at 127.0.0.1:${redis.port}, prefix wechat-hub:`)
     const moved = await toRedis()
     expect(summary(moved)).toMatchObject({ sessions: '20000' })
     expect(await redis.command('KEYS', '*:r:s/*')).toHaveLength(20_000)
@@ -252,15 +296,112 @@ describeWithRedis('wechat-hub migrate', () => {
     expect(await redis.command('GET', key)).toContain('"here"')
   })
 
-  it('leaves a newer token at the target alone', async () => {
-    const first = await hub({ WECHAT_HUB_KEY: 'the-key-of-the-tests-0001' })
-    await first.request('/v1/shop/access-token', { key: 'the-key-of-the-tests-0001' })
-    await stop(first)
-    const newer = { access_token: 'newer', expires_time: Date.now() + 7_000_000, version: 50 }
-    const key = `wechat-hub:{${shop.appID}}:credential:access_token`
-    await redis.command('SET', key, JSON.stringify(newer))
-    expect(summary(await toRedis())['credentials']).toBe('1; 1 there already, as new or newer')
-    expect(JSON.parse(String(await redis.command('GET', key)))).toEqual(newer)
+  it('takes the source’s token in place of one of a trial, whose versions are higher', async () => {
+    const web = await addClient('web', ['token'])
+    const give = async (running: HubInFolder) => {
+      return (await readJson<Given>(await running.request('/v1/shop/access-token', { key: web }))).access_token
+    }
+    await addClient('other', ['token'], onRedis())
+    const trial = await hub({ ...onRedis(), WECHAT_HUB_KEY: 'the-key-of-the-tests-0001' })
+    const ofTrial = await readJson<Given>(
+      await trial.request('/v1/shop/access-token', { key: 'the-key-of-the-tests-0001' }),
+    )
+    await stop(trial)
+    const onFolder = await hub(onFiles)
+    const living = await give(onFolder)
+    expect(living).not.toBe(ofTrial.access_token)
+    await stop(onFolder)
+    // As many fetches were counted here as there.
+    expect(summary(await toRedis('--replace'))['credentials']).toBe('1; 1 there already')
+    const moved = await hub(onRedis())
+    expect(await give(moved)).toBe(living)
+    expect(sandbox.requests.count('/cgi-bin/token')).toBe(2)
+  })
+
+  it('does not put a token in the place of another living one unless it is told to', async () => {
+    await fetchToken({})
+    const [name, key] = ['access_token', credentialKey]
+    const other = { access_token: 'other', expires_in: 7200, expires_time: Date.now() + 7_000_000, version: 1.8e12 }
+    await redis.command('SET', key, JSON.stringify(other))
+    const refused = await toRedis()
+    expect([refused.code, refused.stderr]).toEqual([
+      1,
+      expect.stringContaining(`has a living ${name} of ${shop.appID}, which is another one`),
+    ])
+    expect(JSON.parse(String(await redis.command('GET', key)))).toEqual(other)
+    expect(await redis.command('KEYS', '*:text:*')).toEqual([])
+    await stop(await hub({}))
+
+    expect(summary(await toRedis('--replace'))['credentials']).toBe('2')
+    const { version, ...copied } = JSON.parse(String(await redis.command('GET', key)))
+    expect(version).toBe(1.8e12 + 1)
+    expect(copied['access_token']).not.toBe('other')
+  })
+
+  it.each([
+    ['dead', () => JSON.stringify({ access_token: 'other', expires_time: Date.now() - 1, version: 1.8e12 })],
+    ['broken', () => '{"version":"many"}'],
+    [
+      'without a version that a hub understands',
+      () => JSON.stringify({ access_token: 'other', expires_time: Date.now() + 7_000_000, version: 2 ** 52 }),
+    ],
+  ])('puts it in the place of one that is %s', async (_what, other) => {
+    const token = await fetchToken({})
+    await redis.command('SET', credentialKey, other())
+    expect(summary(await toRedis())['credentials']).toBe('2')
+    expect(await fetchToken(onRedis())).toBe(token)
+    expect(sandbox.requests.count('/cgi-bin/token')).toBe(1)
+  })
+
+  it('leaves the token alone with which hubs went on since all was moved', async () => {
+    await fetchToken({})
+    expect((await toRedis()).code).toBe(0)
+    const { version } = JSON.parse(String(await redis.command('GET', credentialKey)))
+    const newer = { access_token: 'newer', expires_time: Date.now() + 7_000_000, version: version + 1 }
+    await redis.command('SET', credentialKey, JSON.stringify(newer))
+    expect((await toRedis()).stdout).toContain('nothing is left to do')
+    expect(summary(await toRedis('--replace'))['credentials']).toBe('0; 2 there already')
+    expect(JSON.parse(String(await redis.command('GET', credentialKey)))).toEqual(newer)
+    expect(await fetchToken(onRedis())).toBe('newer')
+    // And back: what is in the folder is old.
+    expect(summary(await toFolder())['credentials']).toMatch(/^[12]/)
+    expect(await fetchToken({})).toBe('newer')
+  })
+
+  it('lets no hub in on the source while it copies', async () => {
+    await addClient('crm', ['token'], onRedis())
+    let refused: unknown
+    await moveFromRedis(async () => {
+      refused ??= await hub(onRedis()).catch((error: unknown) => error)
+    })
+    expect(refused).toMatchObject({
+      code: 'STORE_MOVED',
+      message: expect.stringMatching(/^this store is being moved to .*elsewhere since .*wait until that has ended/),
+    })
+    await expect(hub(onRedis())).rejects.toThrow('this store was moved to')
+  })
+
+  it('is refused at its end when a hub has got in all the same, which goes on', async () => {
+    await addClient('crm', ['token'], onRedis())
+    let got: HubInFolder | undefined
+    const gettingIn = async () => {
+      if (got !== undefined) return
+      await redis.command('DEL', 'wechat-hub:{hub}:text:move')
+      got = await hub(onRedis())
+    }
+    await expect(moveFromRedis(gettingIn)).rejects.toThrow('stop all hubs there first')
+    if (got !== undefined) await stop(got)
+    await stop(await hub(onRedis()))
+    await expect(hub({ WECHAT_HUB_DATA: 'elsewhere' })).rejects.toThrow('not all of it is here')
+    expect((await migrate(url(), 'elsewhere')).code).toBe(0)
+    await stop(await hub({ WECHAT_HUB_DATA: 'elsewhere' }))
+  })
+
+  it('leaves the source as it was when it fails on the way', async () => {
+    await addClient('crm', ['token'], onRedis())
+    await expect(moveFromRedis(() => Promise.reject(new Error('the disk is full')))).rejects.toThrow('the disk is full')
+    await stop(await hub(onRedis()))
+    await expect(hub({ WECHAT_HUB_DATA: 'elsewhere' })).rejects.toThrow('not all of it is here')
   })
 
   it('half a copy is no source', async () => {
