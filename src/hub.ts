@@ -19,7 +19,7 @@ import { brokerRoutes } from './broker/routes.js'
 import { demonstration } from './callback/demonstration.js'
 import type { Answerer } from './callback/inbox.js'
 import { countPush } from './callback/push-count.js'
-import { logPush } from './callback/push-log.js'
+import { logPush, logPushSparingly } from './callback/push-log.js'
 import { Pushes } from './callback/pushes.js'
 import { callbackRoutes } from './callback/routes.js'
 import { type AccountConfig, type Config, checkDataDir } from './config.js'
@@ -59,7 +59,7 @@ import { Secrets } from './wechat/secrets.js'
 import type { TicketType } from './wechat/ticket-endpoint.js'
 import { Wechat } from './wechat/wechat.js'
 
-/** Lines of the log for refused pushes with one reason: whoever sends many of them shall not fill it. */
+/** Lines of the log for refused pushes with one reason: whoever sends many of them shall not fill it. Nor shall a failing store. */
 const refusalsAMinute = 10
 
 export interface HubOptions {
@@ -362,13 +362,14 @@ function createPushes(config: Config, parts: PushParts): Pushes {
   for (const route of Object.values(config.accounts).flatMap(({ routes }) => routes)) {
     secrets.keep(route.format === 'xml' ? route.token : route.secret)
   }
+  const failures = new Sparingly(clock, refusalsAMinute)
   return new Pushes({
     accounts: accounts.all.map(({ name, wechat }) => {
       return { name, wechat, routes: config.accounts[name]?.routes ?? [], otherwise }
     }),
     ...{ store, clock, random: Math.random },
     observe(account, event) {
-      logPush(log, { account }, event)
+      logPushSparingly(log, { account }, event, failures)
       countPush(metrics.pushes, account, event)
     },
   })

@@ -11,7 +11,7 @@ import { type Job, newJobId } from './job.js'
 import type { Outbox } from './outbox.js'
 import { sendLateReply } from './send-late-reply.js'
 import type { SharedReplies, Way } from './sharing.js'
-import { Undeliverable } from './undeliverable.js'
+import { Undeliverable, UnknownReceiver } from './undeliverable.js'
 
 /** A reply that is due is taken for lost this long, in ms, after the back end's time is over. */
 const lostAfter = 10_000
@@ -234,6 +234,6 @@ function oneAt(to: string, routes: readonly BackEnd[], { message }: ReadMessage)
 }
 
 function found<T>(backEnd: T | undefined): T {
-  if (backEnd === undefined) throw new Undeliverable('the configuration has no such route any more')
+  if (backEnd === undefined) throw new UnknownReceiver('the configuration has no such route any more')
   return backEnd
 }

@@ -15,6 +15,14 @@ export type Claimed =
   | { readonly first: false; readonly reply: string; readonly waited?: boolean }
   | { readonly first: false; readonly elsewhere: true; readonly deliveries: number; readonly overdue: boolean }
 
+/** What is told of a claim. */
+export interface ClaimOptions {
+  /** Whether the delivery has been counted before. Default false. */
+  readonly counted?: boolean
+  /** Told at once that there is the claim of another process, before it is known whether that one lives. */
+  readonly seen?: (claimed: Claimed) => void
+}
+
 /**
  * How it ended to settle a push: it is settled; not, since a delivery was answered without its reply (`overdue`), since
  * another process is at work on it (`elsewhere`), or since it had been settled already.
@@ -50,10 +58,10 @@ export class Claims {
   }
 
   /**
-   * Claims a push for a delivery, and stores `also` with the first claim. One that a process left unfinished is taken over.
-   * `counted`: the delivery has been counted before.
+   * Claims a push for a delivery, and stores `also` with the first claim. One that a process left unfinished is taken over. The
+   * delivery is counted, unless another process is at work: `count` does that when nobody waits.
    */
-  async claim(id: string, also: readonly Change[], counted = false): Promise<Claimed> {
+  async claim(id: string, also: readonly Change[], { counted = false, seen }: ClaimOptions = {}): Promise<Claimed> {
     const first = { answer: { first: true, deliveries: 0 }, become: { by: this.#self, deliveries: 1 }, also }
     const found = await this.#options.store.putIfAbsent(this.#entry(id, first.become), also)
     if (found === undefined) return first.answer
@@ -62,10 +70,9 @@ export class Claims {
       if ('reply' in claim) return { answer: { first: false, reply: claim.reply, waited: claim.kept !== undefined } }
       const { deliveries, overdue = false, ask } = claim
       const now = counted ? deliveries : deliveries + 1
-      if (await this.#isHeld(claim)) {
-        const answer = { first: false, elsewhere: true, deliveries: now - 1, overdue } as const
-        return counted ? { answer } : { answer, become: { ...claim, deliveries: now } }
-      }
+      const elsewhere = { first: false, elsewhere: true, deliveries: now - 1, overdue } as const
+      if (this.#isOthers(claim)) seen?.(elsewhere)
+      if (await this.#isHeld(claim)) return { answer: elsewhere }
       // What would ask again stays until there is a reply.
       const become = { by: this.#self, deliveries: now, ...(ask === undefined ? {} : { ask }) }
       return { answer: { first: false, deliveries: now - 1 }, become }
@@ -167,10 +174,14 @@ export class Claims {
   }
 
   /** Whether a living other process is at work. One that cannot be asked about is taken to live. */
-  async #isHeld({ by }: AtWork): Promise<boolean> {
+  async #isHeld(claim: AtWork): Promise<boolean> {
     const { peers } = this.#options.store
-    if (peers === undefined || by === this.#self) return false
-    return peers.isAlive(by).catch(() => true)
+    if (peers === undefined || !this.#isOthers(claim)) return false
+    return peers.isAlive(claim.by).catch(() => true)
+  }
+
+  #isOthers({ by }: AtWork): boolean {
+    return this.shared && by !== this.#self
   }
 
   #entry(id: string, claim: Claim) {

@@ -170,7 +170,11 @@ export class Inbox {
     }
     handling.earlier = claimed.deliveries
     if (answerer === undefined && this.#sharing !== undefined) return handling.finish('')
-    if ('elsewhere' in claimed) return handling.handOver(claimed.overdue)
+    if ('elsewhere' in claimed) {
+      handling.handOver(claimed.overdue)
+      // Not before: the answer does not depend on it.
+      return this.#sharing?.count(handling, forwarded.id)
+    }
     const asked = answerer === undefined ? '' : this.#ask(answerer, forwarded)
     const reply = asked instanceof Promise ? await asked : asked
     if (reply === undefined) return
@@ -183,21 +187,45 @@ export class Inbox {
     const { claims, copiesOf } = this.#options
     const copies = copiesOf?.(forwarded)
     if (claims === undefined || (answerer === undefined && copies === undefined)) return unclaimed
-    return this.#claimIn(claims, forwarded, copies)
+    return this.#claimIn(claims, forwarded, { answerer, copies })
   }
 
-  async #claimIn(claims: Claims, forwarded: Forwarded, copies: Copies | undefined): Promise<Claimed> {
+  /** Once it is known that another process has it, that one is looked after, however slow the store is. */
+  async #claimIn(
+    claims: Claims,
+    forwarded: Forwarded,
+    { answerer, copies }: { answerer: Answerer | undefined; copies: Copies | undefined },
+  ): Promise<Claimed> {
+    const known = { claimed: unclaimed }
+    const seen = (claimed: Claimed) => {
+      known.claimed = claimed
+    }
+    const claiming = claims.claim(forwarded.id, copies?.changes ?? [], { seen })
     try {
-      const claiming = claims.claim(forwarded.id, copies?.changes ?? [])
       const claimed = await inTime(this.#options.clock, longestClaim, claiming)
       if (claimed === undefined) throw new Error(`the store took longer than ${longestClaim} ms`)
       if (claimed.first) copies?.stored()
       return claimed
     } catch (error) {
       this.#options.observe({ type: 'store-failed', operation: 'claim', error })
-      copies?.unstored()
-      return unclaimed
+      if (known.claimed.first) copies?.unstored()
+      else void this.#claimedLate(forwarded, answerer, claiming)
+      return known.claimed
     }
+  }
+
+  /** The other process had ended, and only after the time for it was over the push was taken over. */
+  async #claimedLate(forwarded: Forwarded, answerer: Answerer | undefined, claiming: Promise<Claimed>): Promise<void> {
+    // Where that fails, whoever follows the other process finds out.
+    const claimed = await claiming.catch(() => undefined)
+    if (claimed !== undefined && !('elsewhere' in claimed) && !('reply' in claimed)) {
+      this.#takeOver(forwarded, answerer, claimed)
+    }
+  }
+
+  /** What handles a push that was another process's. Another delivery may have found out first. */
+  #takeOver(forwarded: Forwarded, answerer: Answerer | undefined, claimed: Claimed): Handling {
+    return this.#handlings.get(forwarded.id) ?? this.#begin(forwarded, answerer, claimed)
   }
 
   /** `undefined` when the hub ends first: the push is as good as not handled. */
@@ -295,10 +323,7 @@ export class Inbox {
       handling.overdue ||= claimed.overdue
       return undefined
     }
-    // Another delivery may have found out first.
-    if (!('reply' in claimed)) {
-      return this.#handlings.get(forwarded.id) ?? this.#begin(forwarded, answererOf(), claimed)
-    }
+    if (!('reply' in claimed)) return this.#takeOver(forwarded, answererOf(), claimed)
     handling.foundFinished(claimed)
     this.#handlings.add(forwarded.id, handling)
     return undefined

@@ -1,9 +1,10 @@
-import type { Change, Entry, KeyValueStore } from '../stores/store.js'
+import type { Change, Entry, KeyValueStore, Peers } from '../stores/store.js'
 import type { Clock } from '../wechat/clock.js'
 import { BackEndFault } from './back-end-fault.js'
 import type { CallbackEvent } from './callback-event.js'
 import type { Job } from './job.js'
-import { Undeliverable } from './undeliverable.js'
+import { Undeliverable, UnknownReceiver } from './undeliverable.js'
+import { UnsureLeases } from './unsure-leases.js'
 
 /** How many are sent at the same time. */
 const mostAtOnce = 8
@@ -14,6 +15,12 @@ const longestPause = 3_600_000
 
 /** How long a job is tried, in ms. A reply after an hour is no reply any more. */
 const longestTrial = { copy: 24 * 3_600_000, ask: 600_000, reply: 3_600_000 } as const
+
+/**
+ * A job for a receiver that this process does not know, as while a new configuration is rolled out, is left to the others: for as
+ * long as it has waited so far, within these bounds, in ms.
+ */
+const leftToOthers = { shortest: 20_000, longest: 3_600_000 } as const
 
 /** After a failure of the store, in ms. */
 const storePause = 10_000
@@ -56,6 +63,7 @@ export class Lane {
   /** Keys of those that have been sent since the store was last asked: its answer can still hold them. */
   readonly #done = new Set<string>()
   readonly #underWay = new Set<Promise<void>>()
+  readonly #unsure: UnsureLeases
   /** How many are being sent. */
   #sending = 0
   #looking = false
@@ -65,6 +73,7 @@ export class Lane {
 
   constructor(options: LaneOptions) {
     this.#options = options
+    this.#unsure = new UnsureLeases(options.clock)
   }
 
   /** Takes up what is due. */
@@ -105,10 +114,11 @@ export class Lane {
     if (this.#closed || this.#sending >= mostAtOnce) return undefined
     this.#done.clear()
     const entries = await store.list({ prefix, limit: mostAtOnce + this.#taken.size })
-    for (const { key, value } of entries) {
+    const unsure = await this.#madeUnsure()
+    for (const [n, { key, value }] of [...unsure, ...entries].entries()) {
       if (this.#closed || this.#sending >= mostAtOnce) return undefined
       if (this.#taken.has(key) || this.#done.has(key)) continue
-      const wait = dueIn(key, prefix) - clock.now()
+      const wait = n < unsure.length ? 0 : dueIn(key, prefix) - clock.now()
       if (wait > 0) return wait
       this.#taken.add(key)
       this.#sending += 1
@@ -118,21 +128,35 @@ export class Lane {
     return undefined
   }
 
+  /** Jobs that this process has leased after all. */
+  async #madeUnsure(): Promise<Pick<Entry, 'key' | 'value'>[]> {
+    const made: Pick<Entry, 'key' | 'value'>[] = []
+    for (const { key, value } of this.#unsure.due()) {
+      if (this.#taken.has(key)) continue
+      if ((await this.#options.store.get(key)) === value) made.push({ key, value })
+      else this.#unsure.missed(key)
+    }
+    return made
+  }
+
   async #send(key: string, value: string): Promise<void> {
     const { store, observe } = this.#options
     // To wait for nothing costs too.
-    const lease = store.peers === undefined ? undefined : this.#lease(key, value)
+    const lease = store.peers === undefined ? undefined : this.#lease(store.peers, key, value)
+    let failed = false
     try {
       const held = lease === undefined ? key : await lease
       if (held !== undefined) await this.#sendHeld(held, value)
     } catch (error) {
       observe({ type: 'store-failed', operation: 'outbox', error })
-      this.#lookLater(storePause)
+      failed = true
     }
     this.#taken.delete(key)
     this.#done.add(key)
     this.#sending -= 1
-    if (!this.#closed) this.look()
+    // A store that refuses changes may still be read.
+    if (failed) this.#lookLater(storePause)
+    else if (!this.#closed) this.look()
   }
 
   async #sendHeld(held: string, value: string): Promise<void> {
@@ -144,15 +168,24 @@ export class Lane {
   }
 
   /**
-   * Takes a job out of reach of other processes for longer than its sending can last. Answers its new key; `undefined` if another
-   * one was first.
+   * Takes a job out of reach of other processes for longer than its sending can last. Answers its new key, which names this
+   * process; `undefined` if another one was first.
    */
-  async #lease(key: string, value: string): Promise<string | undefined> {
+  async #lease({ self }: Peers, key: string, value: string): Promise<string | undefined> {
     const { store, clock, entryOf, longest } = this.#options
     const job = jobIn(value)
     if (job === undefined) return key
-    const put = { ...entryOf(job, clock.now() + longest(job) + leaseMargin), value }
-    return (await store.replace(key, value, [{ remove: key }, { put }])) ? put.key : undefined
+    const entry = entryOf(job, clock.now() + longest(job) + leaseMargin)
+    const put = { ...entry, key: `${entry.key}/${self}`, value }
+    try {
+      const made = await store.replace(key, value, [{ remove: key }, { put }])
+      this.#unsure.delete(key)
+      return made ? put.key : undefined
+    } catch (error) {
+      // It can have been made all the same: then nobody else sends the job for minutes.
+      this.#unsure.add(put.key, value)
+      throw error
+    }
   }
 
   /** What is sent is not sent again because the store does not take it: the store is asked again. */
@@ -181,14 +214,14 @@ export class Lane {
     if (job === undefined) return { changes: [], after: this.#options.left }
     const { clock, bury, left, observe } = this.#options
     if (clock.now() - job.accepted <= longestTrial[job.kind]) return this.#try(job)
-    const error = new Undeliverable('its time was over before its turn came')
+    const error = new Undeliverable(job.error ?? 'its time was over before its turn came')
     observe({ type: 'not-sent', job, error, retryIn: undefined })
     return { changes: [bury({ ...job, error: error.message })], after: left }
   }
 
   /** `undefined`: it stays as it is. */
   async #try(job: Job): Promise<Outcome | undefined> {
-    const { send, observe, left } = this.#options
+    const { store, send, observe, left } = this.#options
     try {
       await send(job)
       observe({ type: 'sent', job })
@@ -196,6 +229,7 @@ export class Lane {
     } catch (error) {
       // Nothing is wrong with it: the next process sends it.
       if (error instanceof BackEndFault && error.kind === 'ended') return this.#left(job)
+      if (error instanceof UnknownReceiver && store.peers !== undefined) return this.#leftToOthers(job, error)
       return this.#failed(job, error)
     }
   }
@@ -204,6 +238,16 @@ export class Lane {
     const { store, clock, entryOf } = this.#options
     if (store.peers === undefined) return undefined
     return { changes: [{ put: entryOf(job, clock.now()) }], after: () => undefined }
+  }
+
+  /** No try: nobody was asked. */
+  #leftToOthers(job: Job, error: UnknownReceiver): Outcome {
+    const { clock, observe, entryOf } = this.#options
+    const { shortest, longest } = leftToOthers
+    const retryIn = Math.min(longest, Math.max(shortest, clock.now() - job.accepted))
+    const left = { ...job, error: error.message }
+    observe({ type: 'not-sent', job: left, error, retryIn })
+    return { changes: [{ put: entryOf(left, clock.now() + retryIn) }], after: () => undefined }
   }
 
   #failed(job: Job, error: unknown): Outcome {

@@ -12,6 +12,17 @@ export interface About {
   readonly heldBack?: number
 }
 
+/** Lets so many lines of a name through. Answers how many were held back since the last one; `undefined`: so is this one. */
+export interface Passing {
+  pass(name: string): number | undefined
+}
+
+/** As `logPush`; but a store that is away fails each push, and shall not fill the log. */
+export function logPushSparingly(log: Log, about: About, event: CallbackEvent, failures: Passing): void {
+  const heldBack = event.type === 'store-failed' ? failures.pass(event.operation) : 0
+  if (heldBack !== undefined) logPush(log, heldBack === 0 ? about : { ...about, heldBack }, event)
+}
+
 /** Writes what happens to pushes as lines that a person on call understands. No line holds what a user wrote. */
 export function logPush(log: Log, about: About, event: CallbackEvent): void {
   const line = lineOf(event)

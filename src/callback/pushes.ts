@@ -9,7 +9,7 @@ import type { CallbackEvent } from './callback-event.js'
 import { Claims } from './claims.js'
 import type { Job } from './job.js'
 import { Outbox } from './outbox.js'
-import { Undeliverable } from './undeliverable.js'
+import { Undeliverable, UnknownReceiver } from './undeliverable.js'
 
 /** How long what is being sent is waited for at the end, in ms, and then, where others wait for it, how long what is given up. */
 const longestEnd = 1_000
@@ -86,7 +86,7 @@ export class Pushes {
 
   async #send(job: Job): Promise<void> {
     const account = this.#accounts.get(job.appID)
-    if (account === undefined) throw new Undeliverable('the configuration has no such account any more')
+    if (account === undefined) throw new UnknownReceiver('the configuration has no such account any more')
     await account.send(job)
   }
 }

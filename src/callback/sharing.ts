@@ -81,7 +81,7 @@ export class Sharing {
 
   /** What is known of a push on which another process was at work; `undefined` while the store fails. */
   look(id: string): Promise<Claimed | undefined> {
-    return this.#guarded('claim', () => this.#options.claims.claim(id, [], true))
+    return this.#guarded('claim', () => this.#options.claims.claim(id, [], { counted: true }))
   }
 
   /** As `SharedReplies.overdue`. */

@@ -1,8 +1,8 @@
 import { describe, expect } from 'vitest'
 import type { Late } from '../../src/callback/back-end.js'
 import type { CallbackEvent } from '../../src/callback/callback-event.js'
-import { jsonRoute, manyTurns, until } from './with-hub.js'
-import { type HubProcess, type Processes, test } from './with-processes.js'
+import { jsonRoute, manyTurns, observer, until } from './with-hub.js'
+import { type HubProcess, type Processes, slowDown, test } from './with-processes.js'
 
 const second = 1_000
 const minutes = 60 * second
@@ -295,6 +295,62 @@ describe('a route that lets WeChat ask again, at several processes', () => {
     await until(() => hub.told.length === 1)
     expect(bot.asked).toHaveLength(2)
     await expectTheEnd(hub, 1)
+  })
+})
+
+describe('while the store is slow, a retry at another process', () => {
+  test.for([350, 600])('waits for the one that is at work, and nobody is told twice (%i ms)', async (ms, { hub }) => {
+    const bot = await hub.backEnd(hub.slow(6 * second, 'one reply'))
+    const audit = await hub.backEnd()
+    const routes = [jsonRoute(bot.url, { late: 'retry' }), observer(audit.url)]
+    const [one, other] = await hub.startMany(2, routes)
+    if (one === undefined || other === undefined) throw new Error('there are fewer')
+    const first = hub.deliver(one, '1')
+    await bot.askedTimes(1)
+    await hub.advance(5 * second)
+    expect(await first).toBeUndefined()
+    slowDown(other.store, ms)
+    const retry = hub.deliver(other, '1')
+    await hub.advance(3 * second)
+    expect(await retry).toContain('one reply')
+    await expectTheEnd(hub, 0)
+    expect(bot.asked).toHaveLength(1)
+    expect(audit.asked).toHaveLength(1)
+  })
+
+  test('is counted, so that the third of all is answered success', async ({ hub }) => {
+    const { bot, other, third, first } = await firstAtWork(hub, hub.slow(17 * second, 'at last'), 'retry')
+    await hub.advance(5 * second)
+    const answers = [await first]
+    for (const process of [other, third]) {
+      slowDown(process.store, 350)
+      const answer = hub.deliver(process, '1')
+      await hub.advance(5 * second)
+      answers.push(await answer)
+    }
+    expect(answers).toEqual([undefined, undefined, ''])
+    await expectTheEnd(hub, 1)
+    expect(bot.asked).toHaveLength(1)
+  })
+
+  test.for([300, 400])('takes over from one that has ended, once (%i ms)', async (ms, { hub }) => {
+    const bot = await hub.backEnd(() => undefined)
+    const audit = await hub.backEnd()
+    const [one, other] = await hub.startMany(2, [jsonRoute(bot.url), observer(audit.url)])
+    if (one === undefined || other === undefined) throw new Error('there are fewer')
+    void hub.deliver(one, '1')
+    await bot.askedTimes(1)
+    await audit.askedTimes(1)
+    await manyTurns()
+    one.store.kill()
+    bot.answer = () => 'from the other'
+    slowDown(other.store, ms)
+    const retry = hub.deliver(other, '1')
+    await hub.advance(4 * second)
+    expect(await retry).toContain('from the other')
+    await expectTheEnd(hub, 0)
+    expect(bot.asked).toHaveLength(2)
+    expect(audit.asked).toHaveLength(1)
   })
 })
 

@@ -1,9 +1,10 @@
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { BackEndFault } from '../../src/callback/back-end-fault.js'
 import type { CallbackEvent } from '../../src/callback/callback-event.js'
 import { type Job, newJobId } from '../../src/callback/job.js'
 import { Outbox, type OutboxOptions } from '../../src/callback/outbox.js'
 import { memoryStore } from '../../src/stores/level.js'
+import { StoreError } from '../../src/stores/store.js'
 import { MovableClock } from '../support/movable-clock.js'
 import { SharedStore, type SharingProcess } from '../support/shared-store.js'
 import { manyTurns, until } from './with-hub.js'
@@ -137,6 +138,96 @@ it.each(['sent', 'failed'])(
     expect(left).toMatchObject([{ id: each.id, attempts: 1 }])
   },
 )
+
+/** The next lease of this process is made, or not, `after` ms later; at once the store says that it is away. */
+function loseTheNextLease({ store: own }: Process, { made, after = 0 }: { made: boolean; after?: number }): void {
+  const { replace } = own
+  own.replace = async (...asked) => {
+    own.replace = replace
+    if (made && after === 0) await replace.apply(own, asked)
+    else if (made) clock.after(after, () => void replace.apply(own, asked))
+    throw new StoreError('STORE_AWAY', 'the store does not answer')
+  }
+}
+
+describe('a lease that the store made without saying so', () => {
+  it('is taken up, and the job sent once', async () => {
+    const one = await start()
+    const other = await start()
+    loseTheNextLease(one, { made: true })
+    await one.box.add(job())
+    await store.advance(10_000)
+    expect(one.sent).toHaveLength(1)
+    await store.advance(2 * lease)
+    expect([...one.sent, ...other.sent]).toHaveLength(1)
+    expect(await store.list('outbox/')).toEqual([])
+    expect(one.events).toMatchObject([{ type: 'store-failed', operation: 'outbox' }, { type: 'sent' }])
+  })
+
+  it('is taken up though it was made after the store had been asked for it', async () => {
+    const one = await start()
+    loseTheNextLease(one, { made: true, after: 12_000 })
+    const [first, second] = [job(), job()]
+    await one.box.add(first)
+    // What looks for the lease takes the first key too: another process has it until it gives it back.
+    const [waiting] = await store.list('outbox/')
+    if (waiting === undefined) throw new Error('nothing waits')
+    await store.ask((all) => all.write([{ remove: waiting.key }]))
+    await store.advance(11_000)
+    await store.ask((all) => all.write([{ put: waiting }]))
+    await store.advance(1_100)
+    await one.box.add(second)
+    await store.advance(15_000)
+    expect(one.sent.toSorted()).toEqual([first.id, second.id].toSorted())
+    expect(await store.list('outbox/')).toEqual([])
+  })
+
+  it('is taken up after the store was away for longer', async () => {
+    const one = await start()
+    loseTheNextLease(one, { made: true })
+    await one.box.add(job())
+    await manyTurns()
+    one.store.away = true
+    await store.advance(30_000)
+    one.store.away = false
+    await store.advance(10_000)
+    expect(one.sent).toHaveLength(1)
+    expect(await store.list('outbox/')).toEqual([])
+  })
+
+  it('is not taken for the one that another process had in the same instant', async () => {
+    const one = await start()
+    const other = await start({ send: hangs })
+    loseTheNextLease(one, { made: false })
+    const each = job()
+    await one.box.add(each)
+    other.box.added([each])
+    await manyTurns()
+    const leased = await store.list('outbox/')
+    expect(leased).toHaveLength(1)
+    await store.advance(lease - 1)
+    expect(one.sent).toEqual([])
+    expect(await store.list('outbox/')).toEqual(leased)
+  })
+})
+
+it('does not ask again and again for a lease that the store refuses, though it can be read', async () => {
+  const one = await start()
+  const { replace } = one.store
+  let refused = 0
+  one.store.replace = async () => {
+    refused += 1
+    throw new StoreError('STORE_AWAY', 'the store takes nothing at present')
+  }
+  await one.box.add(job())
+  await manyTurns()
+  expect(refused).toBe(1)
+  await store.advance(60_000)
+  expect(refused).toBeLessThan(20)
+  one.store.replace = replace
+  await store.advance(15_000)
+  expect(one.sent).toHaveLength(1)
+})
 
 it('gives back at once what it was sending when it was closed', async () => {
   let end: (error: Error) => void = () => undefined

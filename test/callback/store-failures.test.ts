@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { CallbackEvent } from '../../src/callback/callback-event.js'
 import { Inbox } from '../../src/callback/inbox.js'
-import { logPush } from '../../src/callback/push-log.js'
+import { logPushSparingly } from '../../src/callback/push-log.js'
 import { Pushes } from '../../src/callback/pushes.js'
 import type { RouteConfig } from '../../src/config/route-schema.js'
+import { Sparingly } from '../../src/ops/sparingly.js'
 import { Sandbox } from '../../src/sandbox/sandbox.js'
 import { type ReadMessage, readMessageText } from '../../src/wechat/push.js'
 import { Wechat } from '../../src/wechat/wechat.js'
@@ -45,12 +46,13 @@ afterEach(async () => {
 })
 
 async function pushesTo(routes: readonly RouteConfig[]): Promise<Pushes> {
+  const failures = new Sparingly(clock, 10)
   const made = new Pushes({
     accounts: [{ name: 'shop', wechat, routes }],
     ...{ store, clock, random: () => 0 },
     observe(account, event) {
       events.push(event)
-      logPush({ debug: log, info: log, warn: log, error: log }, { account }, event)
+      logPushSparingly({ debug: log, info: log, warn: log, error: log }, { account }, event, failures)
     },
   })
   await made.start()
@@ -83,6 +85,17 @@ describe('while the store fails', () => {
     expect(happened('store-failed')).toMatchObject([{ operation: 'claim' }, { operation: 'finish' }])
     expect(lines.filter((line) => line.includes('push-store-failed'))).toHaveLength(2)
     expect(lines.join('')).not.toContain('what the user wrote')
+  })
+
+  it('the log has ten lines a minute for each operation, and says how many more there were', async () => {
+    const logged = () => lines.filter((line) => line.includes('push-store-failed'))
+    for (let id = 0; id < 100; id += 1) await answer(String(id))
+    expect(happened('store-failed')).toHaveLength(200)
+    expect(logged()).toHaveLength(20)
+    await clock.advance(60_000)
+    await answer('100')
+    expect(logged()).toHaveLength(22)
+    for (const line of logged().slice(20)) expect(line).toContain('"heldBack":90')
   })
 
   it('a copy that does not arrive is told to be lost, and not tried again', async () => {

@@ -3,6 +3,7 @@ import type { CallbackEvent } from '../../src/callback/callback-event.js'
 import { Pushes } from '../../src/callback/pushes.js'
 import type { RouteConfig } from '../../src/config/route-schema.js'
 import { Sandbox } from '../../src/sandbox/sandbox.js'
+import { pause } from '../../src/wechat/clock.js'
 import type { AccountType } from '../../src/wechat/options.js'
 import { type ReadMessage, readMessageText } from '../../src/wechat/push.js'
 import { Wechat } from '../../src/wechat/wechat.js'
@@ -111,6 +112,23 @@ export class Processes {
     await Promise.all([this.#wechat?.close(), this.sandbox.close(), ...this.#backEnds.map((each) => each.close())])
     await this.#store?.close()
   }
+}
+
+/** From now on each answer of the store comes `ms` after it was true. */
+export function slowDown(store: SharingProcess, ms: number): void {
+  const { clock, peers } = store
+  const answered = async <T>(work: Promise<T>): Promise<T> => {
+    const answer = await work
+    await pause(clock, ms)
+    return answer
+  }
+  const { get, putIfAbsent, replace, write } = store
+  const { isAlive } = peers
+  store.get = (...asked) => answered(get.apply(store, asked))
+  store.putIfAbsent = (...asked) => answered(putIfAbsent.apply(store, asked))
+  store.replace = (...asked) => answered(replace.apply(store, asked))
+  store.write = (...asked) => answered(write.apply(store, asked))
+  peers.isAlive = (...asked) => answered(isAlive.apply(peers, asked))
 }
 
 function text(MsgId: string, FromUserName: string): ReadMessage {
