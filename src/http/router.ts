@@ -1,4 +1,4 @@
-import type { Context, Middleware, Next } from 'koa'
+import type { Middleware } from 'koa'
 import Router from 'koa-router'
 import type { Route, Who } from './route.js'
 
@@ -9,44 +9,50 @@ export interface Routing {
 
 /**
  * The hub's routes, each behind its guard. For each request koa-router tries every route that it has, so there is a router for
- * each beginning and depth of a path. Routes hold no wildcards: a path and its route have as many segments.
+ * each beginning, depth and end of a path. Routes hold no wildcards: a path and its route have as many segments.
  */
 export function createRouting(routes: readonly Route[], guard: (who: Who) => Middleware): Routing {
   const routers = new Map<string, Router>()
   for (const { method, path, name, who, about, handle } of routes) {
-    const steps: Middleware[] = [guard(who), (ctx) => handle(ctx)]
-    if (about !== undefined) {
-      steps.unshift((ctx, next) => {
-        ctx['params'].account ??= about(ctx)
-        return next()
-      })
+    const check = typeof who === 'string' ? undefined : guard(who)
+    // One step: koa-router puts several together anew for each request.
+    const step: Middleware = (ctx) => {
+      if (about !== undefined) ctx['params'].account ??= about(ctx)
+      return check === undefined ? handle(ctx) : check(ctx, async () => handle(ctx))
     }
-    const group = groupOf(path)
+    const { begin, end } = partsOf(path)
+    const group = begin + (end.startsWith(anyEnd) ? anyEnd : end)
     const router = routers.get(group) ?? new Router()
-    router.register(path, [method], steps, { name })
+    router.register(path, [method], [step], { name })
     routers.set(group, router)
   }
-  const groups = new Map([...routers].map(([group, router]) => [group, middlewareOf(router)]))
-  // Has no route, but knows which methods there are.
-  const otherwise = middlewareOf(new Router())
+  // What they need of a context beyond Koa's they add themselves, as with `app.use`.
+  const groups = new Map([...routers].map(([group, router]) => [group, router.routes() as Middleware]))
+  const refuse = new Router().allowedMethods() as Middleware
   return {
     routers: [...routers.values()],
-    middleware: (ctx, next) => (groups.get(groupOf(ctx.path)) ?? otherwise)(ctx, next),
+    middleware(ctx, next) {
+      const { begin, end } = partsOf(ctx.path)
+      const last = () => refuse(ctx, next)
+      const any = groups.get(begin + anyEnd)
+      const rest = any === undefined ? last : () => any(ctx, last)
+      return groups.get(begin + end)?.(ctx, rest) ?? rest()
+    },
   }
 }
 
-function middlewareOf(router: Router): Middleware {
-  // What they need of a context beyond Koa's they add themselves, as with `app.use`.
-  const route = router.routes() as Middleware
-  const refuse = router.allowedMethods() as Middleware
-  return (ctx: Context, next: Next) => route(ctx, () => refuse(ctx, next))
-}
+/** The end of routes whose last segment is a parameter. */
+const anyEnd = '/:'
 
-/** How many segments a path has, and the first of them; a slash at its end and letter case make no difference, as in koa-router. */
-function groupOf(path: string): string {
-  const end = path.length > 1 && path.endsWith('/') ? path.length - 1 : path.length
+/**
+ * How many segments a path has, and the first of them; and the last one with its slash. A slash at its end and letter case make no
+ * difference, as in koa-router.
+ */
+function partsOf(path: string): { begin: string; end: string } {
+  const whole = (path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path).toLowerCase()
   let segments = 0
-  for (let at = path.indexOf('/'); at >= 0 && at < end; at = path.indexOf('/', at + 1)) segments += 1
-  const second = path.indexOf('/', 1)
-  return `${segments}${path.slice(0, second < 0 ? end : Math.min(second, end)).toLowerCase()}`
+  for (let at = whole.indexOf('/'); at >= 0; at = whole.indexOf('/', at + 1)) segments += 1
+  const second = whole.indexOf('/', 1)
+  const begin = `${segments}${second < 0 ? whole : whole.slice(0, second)}`
+  return { begin, end: whole.slice(whole.lastIndexOf('/')) }
 }

@@ -9,7 +9,7 @@ import { sendJson } from '../http/send-json.js'
 import { cardOf } from './card.js'
 import { answerPreflight, corsHeaders, setOnRefusal } from './cors.js'
 import type { PageDomains } from './page-domains.js'
-import { pageRefused, signPage } from './sign-page.js'
+import { pageRefused, pageUnsigned } from './page-refusal.js'
 
 export interface JssdkOptions {
   /** The browser helper: JavaScript. */
@@ -25,6 +25,9 @@ export interface JssdkOptions {
   /** Told whether a page got a signature. The account, if it exists. */
   asked(account: Account | undefined, outcome: 'signed' | 'refused' | 'failed'): void
 }
+
+/** As pages ask: nothing but the URL, percent-encoded by `encodeURIComponent`, and in ASCII. */
+const alone = /^url=(?:[A-Za-z0-9_.~!'()*-]|%[2-7][0-9A-Fa-f])+$/
 
 /** How pages get what `wx.config` needs, the script that asks for it, and how back ends get signatures of cards. */
 export function jssdkRoutes(options: JssdkOptions): Route[] {
@@ -76,10 +79,13 @@ async function answerPage(ctx: Context, options: JssdkOptions): Promise<void> {
     const url = urlOf(ctx)
     if (account === undefined || domains?.holdPage(url) !== true) throw pageRefused()
     ctx.state['account'] = account
-    const text = JSON.stringify(await signPage(account, url))
+    const { appId, timestamp, nonceStr, signature } = await account.wechat.signUrl(url)
+    // Nothing in it has to be escaped.
+    const text = `{"appId":"${appId}","timestamp":${timestamp},"nonceStr":"${nonceStr}","signature":"${signature}"}`
     options.asked(account, 'signed')
     sendJson(ctx, text, headers)
-  } catch (error) {
+  } catch (thrown) {
+    const error = pageUnsigned(thrown)
     options.asked(account, error instanceof HttpError && error.status < 500 ? 'refused' : 'failed')
     setOnRefusal(ctx, headers)
     throw error
@@ -92,7 +98,8 @@ function seen(ctx: Context, { findAccount, domainsOf }: JssdkOptions) {
 }
 
 function urlOf(ctx: Context): string {
-  const { url } = readQuery(ctx.querystring)
+  const query = ctx.querystring
+  const { url } = alone.test(query) ? { url: decodeURIComponent(query.slice('url='.length)) } : readQuery(query)
   if (typeof url === 'string' && url !== '') return url
   throw new HttpError(400, 'url must be given once', {
     hint: "ask with ?url= and encodeURIComponent(location.href.split('#')[0])",

@@ -22,7 +22,8 @@ export function messageSignature(token: string, timestamp: string, nonce: string
 
 /** The signature for `wx.config`: [JSSDK] raw values, names in ASCII order, the URL cut at its first `#`. */
 export function jssdkSignature(ticket: string, nonceStr: string, timestamp: string | number, url: string): string {
-  const page = url.split('#', 1)[0]
+  const fragment = url.indexOf('#')
+  const page = fragment < 0 ? url : url.slice(0, fragment)
   return sha1(`jsapi_ticket=${ticket}&noncestr=${nonceStr}&timestamp=${timestamp}&url=${page}`)
 }
 

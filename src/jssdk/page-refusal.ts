@@ -1,8 +1,6 @@
-import type { Account } from '../accounts.js'
 import { statusOf } from '../http/answer.js'
 import { HttpError } from '../http/error.js'
 import { WechatError } from '../wechat/errors.js'
-import type { PageSignature } from '../wechat/page-signature.js'
 
 const refusal = 'this page gets no signature'
 
@@ -13,19 +11,11 @@ export function pageRefused(): HttpError {
   })
 }
 
-/**
- * Signs a page for strangers: why there is no ticket is for the hub's log alone.
- *
- * @throws {HttpError} 503 where waiting helps, 502 where somebody has to act.
- */
-export function signPage({ wechat }: Account, url: string): Promise<PageSignature> {
-  return wechat.signUrl(url).catch(explain)
-}
-
-function explain(error: unknown): never {
-  if (!(error instanceof WechatError)) throw error
+/** What strangers learn of why a page could not be signed: 503 where waiting helps, 502 where somebody has to act. The rest is for the log. */
+export function pageUnsigned(error: unknown): unknown {
+  if (!(error instanceof WechatError)) return error
   const { retryAfter } = error
-  throw new HttpError(statusOf(error), 'no page can be signed now', {
+  return new HttpError(statusOf(error), 'no page can be signed now', {
     cause: error,
     hint: "the log of the hub tells why: look for 'refresh-failed'",
     ...(retryAfter === undefined ? {} : { retryAfter }),
