@@ -27,6 +27,7 @@ import { Gateway } from './gateway/gateway.js'
 import { answer } from './http/answer.js'
 import { callerAddress } from './http/caller-address.js'
 import { isCallerGone } from './http/caller-gone.js'
+import { chain } from './http/chain.js'
 import { HttpError } from './http/error.js'
 import type { Route, Who } from './http/route.js'
 import { createRouting, type Routing } from './http/router.js'
@@ -390,10 +391,7 @@ function createApp(config: Config, { gateway, routing, log, clock }: AppParts): 
     log.log.error({ err: error, requestId: ctx?.state['requestId'] }, 'unexpected error')
   }
   app.on('error', failed)
-  app.use(requestLog(log, clock))
-  app.use(answer(failed))
-  app.use(gateway.middleware)
-  app.use(routing.middleware)
+  app.use(chain(requestLog(log, clock), answer(failed), gateway.middleware, routing.middleware))
   return app
 }
 

@@ -30,13 +30,13 @@ export function requestLine(
   worker?: number,
 ): string {
   const by = worker === undefined ? '' : `,"worker":${worker}`
-  const client = line.client === undefined ? '' : `,"client":${JSON.stringify(line.client)}`
-  const account = line.account === undefined ? '' : `,"account":${JSON.stringify(line.account)}`
+  const client = line.client === undefined ? '' : `,"client":${quoted(line.client)}`
+  const account = line.account === undefined ? '' : `,"account":${quoted(line.account)}`
   const aborted = line.aborted ? ',"aborted":true' : ''
   const [cleanPath, cleanRemote, requestId] = cleaned(line, clean)
   // Cut only when clean: half a secret would not be known as one.
-  const path = JSON.stringify(cleanPath.slice(0, longestPath))
-  const remote = JSON.stringify(cleanRemote.slice(0, longestAddress))
+  const path = quoted(cleanPath.length > longestPath ? cleanPath.slice(0, longestPath) : cleanPath)
+  const remote = quoted(cleanRemote.length > longestAddress ? cleanRemote.slice(0, longestAddress) : cleanRemote)
   const id = `"requestId":"${requestId}","method":"${line.method}","path":${path}`
   const outcome = `"status":${line.status},"ms":${line.ms}${client}${account},"remote":${remote}`
   return `{"level":"${level}"${timeField()},"name":"wechat-hub"${by},${id},${outcome}${aborted},"msg":"request"}\n`
@@ -49,4 +49,9 @@ function cleaned({ path, remote, requestId }: RequestLine, clean: (text: string)
   if (text === told) return [path, remote, requestId]
   const [cleanPath = '', cleanRemote = '', cleanId = ''] = text.split('\n')
   return [cleanPath, cleanRemote, cleanId]
+}
+
+/** As JSON. Most texts have nothing in them to be escaped, which is asked faster than JSON is made. */
+function quoted(text: string): string {
+  return /^[\w./:-]*$/.test(text) ? `"${text}"` : JSON.stringify(text)
 }

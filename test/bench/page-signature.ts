@@ -7,7 +7,7 @@ import { bareKoa, hubWithPages, sandbox, withCpuProbe } from './programs.js'
 import { inTurns } from './rounds.js'
 import { Server } from './server.js'
 
-const rounds = 21
+const rounds = 61
 const warmUps = 3
 const requests = 5_000
 const connections = 20
