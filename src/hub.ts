@@ -3,15 +3,12 @@ import { join } from 'node:path'
 import Koa, { type Context, type Middleware } from 'koa'
 import type Router from 'koa-router'
 import { Callers } from './access/callers.js'
-import { Clients } from './access/client.js'
-import { type ClientChange, changesBetween } from './access/client-change.js'
-import { ClientWatch } from './access/client-watch.js'
 import { guard } from './access/guard.js'
 import { HubTokens } from './access/hub-token.js'
 import { Limits } from './access/limits.js'
+import { openAccess } from './access/open-access.js'
 import { logSigningKeys } from './access/signing-key-log.js'
 import { SigningKeys } from './access/signing-keys.js'
-import { firstKey } from './access/stored-clients.js'
 import { VisitorLimit } from './access/visitor-limit.js'
 import { type Account, Accounts } from './accounts.js'
 import { compatibleRoutes, emulatedPaths } from './broker/compatible-routes.js'
@@ -52,7 +49,7 @@ import { sandboxed } from './sandboxed.js'
 import { openSessions } from './sessions/open-sessions.js'
 import { openLocalStores } from './stores/local-stores.js'
 import { openRedisStores } from './stores/redis-stores.js'
-import { type CredentialStore, isAway, type KeyValueStore, type StoredText } from './stores/store.js'
+import type { CredentialStore, KeyValueStore } from './stores/store.js'
 import type { Stores } from './stores/stores.js'
 import { type Clock, systemClock } from './wechat/clock.js'
 import type { Source } from './wechat/held.js'
@@ -125,8 +122,8 @@ export async function createHub(
   }).catch(undone)
   const script = await readScript().catch(undone)
   // Last of what can fail: a key that is made must get to the one who started the hub.
-  const { clients, madeKey, watch } = await openAccess(config, {
-    ...{ text: stores.text('clients'), secrets, clock, log: log.log },
+  const { clients, madeKey, watch } = await openAccess({
+    ...{ configured: config.clients, key: config.key, text: stores.text('clients'), secrets, clock, log: log.log },
     onChange: (change) => noteClientChange(audit, change),
   }).catch(undone)
 
@@ -260,44 +257,6 @@ export async function createHub(
 function openStores({ dataDir, redis }: Config, clock: Clock, log: Log['log']): Promise<Stores> {
   if (redis.url === '') return openLocalStores(dataDir, { clock, onEvent: (event) => logStore(log, event) })
   return openRedisStores(redis, { clock, onEvent: (event) => logRedis(log, event) })
-}
-
-interface AccessParts {
-  /** The stored clients. */
-  readonly text: StoredText
-  readonly secrets: Secrets
-  readonly clock: Clock
-  readonly log: Log['log']
-  /** Told what becomes of a stored client while the hub runs. */
-  readonly onChange?: (change: ClientChange) => void
-}
-
-/** Who may come in: the clients of the configuration, of the environment and of the data folder, which may change any time. */
-async function openAccess(config: Config, { text, secrets, clock, log, onChange }: AccessParts) {
-  const existing = config.key !== undefined || Object.keys(config.clients).length > 0
-  const stored = await firstKey({ text, existing })
-  secrets.keep(...[config.key, stored.key].filter((key) => key !== undefined))
-  const learn = (key: string) => secrets.keep(key)
-  const clients = new Clients({ configured: config.clients, key: config.key, stored: stored.clients, learn })
-  let known = stored.clients
-  const watch = new ClientWatch({
-    ...{ text, clock },
-    changed(now) {
-      const changes = changesBetween(known, now)
-      known = now
-      if (changes.length > 0) clients.replaceStored(now)
-      for (const change of changes) {
-        log.info({ event: 'client-changed', ...change }, 'the stored clients have changed')
-        onChange?.(change)
-      }
-    },
-    failed(err) {
-      // That Redis is away has been told.
-      if (isAway(err)) return
-      log.error({ event: 'clients-unusable', err }, 'those who were clients before remain')
-    },
-  })
-  return { clients, madeKey: stored.key, watch }
 }
 
 interface WatchedParts {

@@ -2,7 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { type BigIntStats, statSync } from 'node:fs'
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join, parse } from 'node:path'
+import { brokenName } from './broken-name.js'
 import { LeaseLock } from './lease-lock.js'
+import { missing } from './missing.js'
 import type { FoundText, StoredText } from './store.js'
 import { createAtomically, unfinishedEnding, writeAtomically } from './write-atomically.js'
 
@@ -64,8 +66,7 @@ class FileText implements StoredText {
   }
 
   async setAside(): Promise<string> {
-    const moment = new Date().toISOString().replaceAll(/[:.]/g, '-')
-    const aside = `${this.where}.broken-${moment}-${randomBytes(3).toString('hex')}`
+    const aside = `${brokenName(this.where, Date.now())}-${randomBytes(3).toString('hex')}`
     await this.#lock.run(() => rename(this.where, aside))
     return aside
   }
@@ -89,8 +90,4 @@ async function clearAway(path: string): Promise<void> {
   for (const unfinished of names.map((name) => join(folder, name))) {
     if (Date.now() - (await stat(unfinished)).mtimeMs > abandonedAfter) await rm(unfinished, { force: true })
   }
-}
-
-function missing(error: NodeJS.ErrnoException): undefined {
-  if (error.code !== 'ENOENT') throw error
 }

@@ -13,7 +13,9 @@ import {
 import { type FileHandle, open, readdir, stat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Lease, Storage, VersionedRecord } from '../wechat/storage.js'
+import { brokenName } from './broken-name.js'
 import { LeaseLock } from './lease-lock.js'
+import { missing } from './missing.js'
 import type { CredentialStore } from './store.js'
 import { unfinishedEnding, writeAtomically } from './write-atomically.js'
 
@@ -65,8 +67,7 @@ class AccountFiles implements Storage {
   /** Leaves a file alone that has taken the place of the one that was read: another process was faster. */
   async setAside(name: string): Promise<string | undefined> {
     const path = this.#path(name)
-    const time = new Date().toISOString().replaceAll(/[:.]/g, '-')
-    const where = `${path}.broken-${time}`
+    const where = brokenName(path, Date.now())
     // Not async: nothing of this process comes between the look and the rename.
     if (identityOf(statSync(path)) !== this.#identities.get(name)) return undefined
     renameSync(path, where)
@@ -164,8 +165,4 @@ async function clearAway(folder: string): Promise<void> {
     const found = await stat(path).catch(missing)
     if (found !== undefined && Date.now() - found.mtimeMs > abandonedAfter) await unlink(path).catch(missing)
   }
-}
-
-function missing(error: NodeJS.ErrnoException): undefined {
-  if (error.code !== 'ENOENT') throw error
 }

@@ -1,4 +1,6 @@
 import { readFile, rename } from 'node:fs/promises'
+import { brokenName } from './broken-name.js'
+import { missing } from './missing.js'
 import { keysIn, type StoredKey, textOfKeys } from './stored-key.js'
 import { writeAtomically } from './write-atomically.js'
 
@@ -15,7 +17,7 @@ export async function readKeys(
   if (text === undefined) return { keys: [] }
   const keys = keysIn(text)
   if (keys !== undefined) return { keys }
-  const setAside = `${file}.broken-${new Date(clock.now()).toISOString().replaceAll(/[:.]/g, '-')}`
+  const setAside = brokenName(file, clock.now())
   await rename(file, setAside)
   return { keys: [], setAside }
 }
@@ -23,8 +25,4 @@ export async function readKeys(
 /** Writes all the keys, mode 0600; the old file or the new one, whole. @throws what the file system throws. */
 export async function writeKeys(file: string, keys: readonly StoredKey[]): Promise<void> {
   await writeAtomically(file, textOfKeys(keys))
-}
-
-function missing(error: NodeJS.ErrnoException): undefined {
-  if (error.code !== 'ENOENT') throw error
 }

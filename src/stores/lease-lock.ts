@@ -1,13 +1,9 @@
 import { mkdir, open, readdir, stat, unlink, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { WechatError } from '../wechat/errors.js'
 import type { Lease } from '../wechat/storage.js'
-
-/** How long a holder that shows no sign of life keeps the lock, in ms. A living holder renews it four times as often. */
-const leaseTime = 6_000
-/** How long to wait for the lock, in ms: longer than a dead holder keeps it, shorter than callers are kept waiting. */
-const longestWait = 7_500
+import { busy, leaseTime, longestWait } from './lease.js'
+import { missing } from './missing.js'
 
 const released = new Date(0)
 
@@ -127,14 +123,6 @@ async function showLife(path: string): Promise<boolean> {
   } catch {
     return false
   }
-}
-
-function busy(): WechatError {
-  return new WechatError('LOCK_BUSY', 'another process has been refreshing for too long', { kind: 'transient' })
-}
-
-function missing(error: NodeJS.ErrnoException): undefined {
-  if (error.code !== 'ENOENT') throw error
 }
 
 function taken(error: NodeJS.ErrnoException): undefined {

@@ -1,6 +1,7 @@
 import { chmodSync, lstatSync, mkdirSync, renameSync } from 'node:fs'
 import { open, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { brokenName } from './broken-name.js'
 
 /** More than LevelDB writes while it opens, in bytes. */
 const probeSize = 4 * 1024 * 1024
@@ -23,7 +24,7 @@ export function identityOf(path: string): string | undefined {
 /** Renames it, unless another process has put another one in its place. Answers where it went. */
 export function setAside(path: string, identity: string | undefined, now: number): string | undefined {
   if (identity === undefined || identityOf(path) !== identity) return undefined
-  const where = `${path}.broken-${new Date(now).toISOString().replaceAll(/[:.]/g, '-')}`
+  const where = brokenName(path, now)
   renameSync(path, where)
   return where
 }

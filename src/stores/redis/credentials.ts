@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto'
 import type { Lease, Storage, VersionedRecord } from '../../wechat/storage.js'
+import { brokenName } from '../broken-name.js'
 import type { CredentialStore } from '../store.js'
 import { asStoreAway } from './away.js'
 import type { RedisConnection } from './connection.js'
@@ -92,8 +93,7 @@ class AccountRecords implements Storage {
   async setAside(name: string): Promise<string | undefined> {
     const seen = this.#seen.get(name)
     if (seen === undefined) return undefined
-    const time = new Date().toISOString().replaceAll(/[:.]/g, '-')
-    const where = `${this.#key(name)}.broken-${time}-${randomInt(1_000_000)}`
+    const where = `${brokenName(this.#key(name), Date.now())}-${randomInt(1_000_000)}`
     const done = await this.#connection.runScript(this.#appID, setAside, [this.#key(name), where], [seen, String(kept)])
     return done === 1 ? where : undefined
   }

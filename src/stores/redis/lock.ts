@@ -1,15 +1,11 @@
 import { randomUUID } from 'node:crypto'
-import { WechatError } from '../../wechat/errors.js'
 import type { Lease } from '../../wechat/storage.js'
+import { busy, leaseTime, longestWait } from '../lease.js'
 import { isAway, type StoreError } from '../store.js'
 import { asStoreAway } from './away.js'
 import type { RedisConnection } from './connection.js'
 import { script } from './script.js'
 
-/** How long a holder that shows no sign of life keeps the lock, in ms. A living holder renews it four times as often. */
-const leaseTime = 6_000
-/** How long to wait for the lock, in ms: longer than a dead holder keeps it, shorter than callers are kept waiting. */
-const longestWait = 7_500
 /** Who is told of no release looks again after this time at the latest, in ms. */
 const defaultNap = 250
 
@@ -204,8 +200,4 @@ class Holding implements Lease {
 
 function releasedNews(key: string): string {
   return `released ${key}`
-}
-
-function busy(): WechatError {
-  return new WechatError('LOCK_BUSY', 'another process has been refreshing for too long', { kind: 'transient' })
 }

@@ -1,4 +1,5 @@
 import { randomInt, randomUUID } from 'node:crypto'
+import { brokenName } from '../broken-name.js'
 import type { FoundText, StoredText } from '../store.js'
 import { hubPart, type RedisConnection } from './connection.js'
 import { script } from './script.js'
@@ -49,8 +50,7 @@ export class RedisText implements StoredText {
   }
 
   async setAside(): Promise<string> {
-    const time = new Date().toISOString().replaceAll(/[:.]/g, '-')
-    const where = `${this.#key}.broken-${time}-${randomInt(1_000_000)}`
+    const where = `${brokenName(this.#key, Date.now())}-${randomInt(1_000_000)}`
     await this.#connection.runScript(hubPart, setAside, [this.#key, where], [String(kept)])
     return where
   }
