@@ -2,6 +2,7 @@ import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
 import { type Clock, systemClock } from './clock.js'
 import { ErrcodeError, UpstreamError, WechatError } from './errors.js'
+import { type Issued, issuedAt } from './issued.js'
 import { Secrets } from './secrets.js'
 
 /** One call of WeChat's API. */
@@ -27,6 +28,12 @@ export interface ApiObservation {
   readonly outcome: 'ok' | WechatError['code']
   readonly errcode: number
   readonly ms: number
+}
+
+interface Response {
+  readonly status: number
+  readonly date: string | undefined
+  readonly body: string
 }
 
 export interface ApiOptions {
@@ -76,13 +83,22 @@ export class Api {
    * @throws {UpstreamError} when WeChat can't be reached, takes too long, or answers something else than a JSON object.
    */
   async call(path: string, call: ApiCall = {}): Promise<Answer> {
+    return (await this.dated(path, call)).answer
+  }
+
+  /** As `call`, and when WeChat made what it answered, if it tells the time. */
+  async dated(path: string, call: ApiCall = {}): Promise<{ answer: Answer; issued: Issued | undefined }> {
     const started = this.#clock.monotonic()
+    const startedAt = this.#clock.now()
     const finished = (outcome: ApiObservation['outcome'], errcode: number) =>
       this.#observe({ path: withoutQuery(path), outcome, errcode, ms: this.#clock.monotonic() - started })
     try {
-      const answer = this.#read(await this.#send(path, call))
+      const response = await this.#send(path, call)
+      const answer = this.#read(response)
       finished('ok', 0)
-      return answer
+      // A machine that slept may have stopped the monotonic clock.
+      const elapsed = Math.max(this.#clock.monotonic() - started, this.#clock.now() - startedAt)
+      return { answer, issued: issuedAt(response.date, elapsed) }
     } catch (error) {
       const { RequestError } = await loadGot()
       const failure = error instanceof RequestError ? unreachable(error.code) : error
@@ -97,14 +113,14 @@ export class Api {
     this.#agent.https.destroy()
   }
 
-  async #send(path: string, call: ApiCall): Promise<{ status: number; body: string }> {
-    const { json, body, headers, timeout = this.#timeout } = call
+  async #send(path: string, call: ApiCall): Promise<Response> {
+    const { json, body, timeout = this.#timeout } = call
     const { got } = await loadGot()
     const request = got(this.#url(path, call.query), {
       method: call.method ?? (json === undefined && body === undefined ? 'GET' : 'POST'),
       ...(json === undefined ? {} : { json }),
       ...(body === undefined ? {} : { body }),
-      ...(headers === undefined ? {} : { headers }),
+      ...(call.headers === undefined ? {} : { headers: call.headers }),
       agent: this.#agent,
       timeout: { request: timeout },
       retry: { limit: 0 },
@@ -118,8 +134,8 @@ export class Api {
     })
     tooLong.signal.addEventListener('abort', () => request.cancel())
     try {
-      const { statusCode, body: text } = await request
-      return { status: statusCode, body: text }
+      const { statusCode, headers, body: text } = await request
+      return { status: statusCode, date: headers.date, body: text }
     } catch (error) {
       if (tooLong.signal.aborted) throw garbage(`more than ${longestAnswer} bytes`)
       throw error
@@ -137,7 +153,7 @@ export class Api {
     return url
   }
 
-  #read({ status, body }: { status: number; body: string }): Answer {
+  #read({ status, body }: Response): Answer {
     if (status !== 200) throw garbage(`HTTP status ${status}`)
     const answer = parseObject(body)
     if (answer === undefined) throw garbage('something that is not a JSON object')

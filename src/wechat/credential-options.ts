@@ -1,6 +1,7 @@
 import type { Clock } from './clock.js'
 import type { CredentialHappening, CredentialName } from './credential-event.js'
 import type { WechatError } from './errors.js'
+import type { Issued } from './issued.js'
 import type { Storage } from './storage.js'
 
 /** What a fetch is told. */
@@ -19,6 +20,8 @@ export interface Fetched {
   readonly value: string
   /** Seconds to live, as WeChat told. */
   readonly expiresIn: number
+  /** Told where the source is `exclusive`, if WeChat tells the time. */
+  readonly issued?: Issued | undefined
 }
 
 /** Where a credential's values come from, and what one of them does to the others. */
@@ -33,7 +36,7 @@ export interface CredentialSource {
   withToken?<T>(work: (accessToken: string) => Promise<T>): Promise<T>
   /** Asks WeChat whether it still takes the value. Throws if that can't be told. */
   probe(value: string): Promise<boolean>
-  /** Whether a fetch ends the previous value, so that a process that was overtaken must fetch once more. */
+  /** Whether a fetch ends the previous value, so that of two values that were fetched at once only the newer one lives. */
   readonly exclusive: boolean
 }
 

@@ -1,7 +1,8 @@
 import type { Clock } from './clock.js'
 import type { CredentialHappening } from './credential-event.js'
 import { WechatError } from './errors.js'
-import type { Current } from './held.js'
+import { type Current, currentFromStore } from './held.js'
+import { isIssuedAfter } from './issued.js'
 import { readRecord, type Stored, writeRecord } from './record.js'
 import type { Storage } from './storage.js'
 
@@ -30,9 +31,9 @@ export class CredentialRecord {
     this.#observe = options.observe
   }
 
-  /** Whether a save failed and has to be made up for. */
-  get unsaved(): boolean {
-    return this.#unsaved !== undefined
+  /** What has to be saved again, since that failed. */
+  get unsaved(): Current | undefined {
+    return this.#unsaved
   }
 
   /** Whether the last read has shown that nothing is stored that could be understood. */
@@ -79,7 +80,7 @@ export class CredentialRecord {
     }
   }
 
-  /** Whether the record is kept, or will be by `saveAgain`. False: a newer one is there. */
+  /** Whether the record is kept, or failed to be and is `unsaved`. False: one with its version, or a higher one, is there. */
   async save(current: Current): Promise<boolean> {
     try {
       const kept = await this.#storage.save(this.#name, writeRecord(current, this.#field))
@@ -92,9 +93,17 @@ export class CredentialRecord {
     }
   }
 
-  /** Makes up for a failed save, if there is one. Answers as `save` does. */
-  saveAgain(): Promise<boolean> {
-    return this.#unsaved === undefined ? Promise.resolve(true) : this.save(this.#unsaved)
+  /**
+   * After a save that was refused: stores this over what another process has stored meanwhile, if WeChat certainly issued it later.
+   * Answers it as it is stored; nothing if another value is.
+   */
+  async overtake(fetched: Current): Promise<Current | undefined> {
+    const stored = await this.look()
+    // A save that seemed to fail may have been done.
+    if (stored?.value === fetched.value) return currentFromStore(stored, this.#clock)
+    if (stored === undefined || !isIssuedAfter(fetched.issued, stored.issued)) return undefined
+    const over = { ...fetched, version: stored.version + 1 }
+    return (await this.save(over)) ? over : undefined
   }
 
   /** Calls `changed` when another process may have saved, with `back` when the storage was away. */

@@ -6,6 +6,7 @@ import type { CredentialOptions, CredentialState } from './credential-options.js
 import { CredentialRecord } from './credential-record.js'
 import { CredentialUnavailable, WechatError } from './errors.js'
 import { asHeld, type Current, currentFromStore, type Held, leftOf, type Source, secondsLeft } from './held.js'
+import { isIssuedAfter } from './issued.js'
 import type { Stored } from './record.js'
 import { RejectionReports } from './rejection-reports.js'
 import { sameSecret } from './same-secret.js'
@@ -53,10 +54,10 @@ export class Credential {
   #fresh: Promise<Held> | undefined
   #freshValue: Promise<string> | undefined
   /**
-   * Whether the last fetch could not be saved because another process had saved meanwhile. Which of the two fetched last
-   * can't be told, and only the last one's value lives: nothing decides it but one more fetch.
+   * What the last fetch gave, if another process stored meanwhile. Only what WeChat issued last lives. If that can't be told from
+   * when they were issued, nothing decides it but one more fetch.
    */
-  #contested = false
+  #contested: Current | undefined
   /** By the monotonic clock: no refresh ahead before. */
   #askAgainAt = 0
   #asked = false
@@ -185,7 +186,7 @@ export class Credential {
     this.#record.unwatch()
     await this.#reports.idle()
     await this.#refreshing.idle()
-    await this.#record.saveAgain()
+    await this.#saveAgain()
   }
 
   #obtain(): Promise<Held> {
@@ -279,7 +280,7 @@ export class Credential {
   /** Milliseconds until the value is refreshed ahead of its end: never in the first half of a short life. */
   #dueIn(current: Current): number {
     const { refreshAhead, expiryMargin } = this.#options
-    if (this.#contested) return 0
+    if (this.#contested !== undefined) return 0
     const ahead = Math.min(refreshAhead, (current.lifetime ?? Number.POSITIVE_INFINITY) / 2)
     const left = leftOf(current, this.#clock)
     const afterGap = this.#askAgainAt - this.#clock.monotonic()
@@ -289,7 +290,7 @@ export class Credential {
   /** Why a refresh that nobody demanded is started. */
   #cause(): RefreshCause {
     const current = this.#current
-    if (this.#contested) return 'fenced'
+    if (this.#contested !== undefined) return 'fenced'
     if (current === undefined) return 'cold'
     if (current.rejected) return 'rejected'
     return this.#isServable(current) ? 'ahead' : 'expired'
@@ -364,7 +365,11 @@ export class Credential {
   /** With the lock held: takes what another process has stored, or fetches. Nothing: the fetch is contested. */
   async #replace(cause: RefreshCause, accessToken: string | undefined, lease: Lease): Promise<Held | undefined> {
     const stored = await this.#record.read()
-    const mayTakeStored = cause !== 'manual' && !this.#contested
+    if (stored !== undefined && isIssuedAfter(stored.issued, this.#contested?.issued)) {
+      this.#contested = undefined
+      this.#adopt(currentFromStore(stored, this.#clock))
+    }
+    const mayTakeStored = cause !== 'manual' && this.#contested === undefined
     if (mayTakeStored && stored !== undefined && this.#isBetter(stored)) {
       return asHeld(this.#adopt(currentFromStore(stored, this.#clock)), 'store')
     }
@@ -373,12 +378,20 @@ export class Credential {
     if (mayTakeStored && known !== undefined && this.#hasDone(cause, known)) return asHeld(known, 'store')
     const version = await this.#versionAfter(known, stored)
     const fresh = await this.#fetch(known, { version, accessToken, lease })
-    const kept = await this.#record.save(fresh)
-    this.#contested = !kept && this.#options.exclusive
+    const isKept = (await this.#record.save(fresh)) || !this.#options.exclusive
+    const stands = isKept ? fresh : await this.#record.overtake(fresh)
+    this.#contested = stands === undefined ? fresh : undefined
     this.#askAgainAt = fresh.value === known?.value ? this.#clock.monotonic() + sameValueGap : 0
     // A contested value is kept too: it lives on for the change-over at least.
-    const held = asHeld(this.#adopt(fresh), 'wechat')
-    return this.#contested ? undefined : held
+    const current = this.#adopt(stands ?? fresh)
+    return stands === undefined ? undefined : asHeld(current, 'wechat')
+  }
+
+  /** Makes up for a failed save, if there is one. */
+  async #saveAgain(): Promise<void> {
+    const { unsaved } = this.#record
+    if (unsaved === undefined || (await this.#record.save(unsaved)) || !this.#options.exclusive) return
+    if ((await this.#record.overtake(unsaved)) === undefined) this.#contested = unsaved
   }
 
   /** Whether a refresh that was started for this cause has been made up for. */
@@ -400,7 +413,7 @@ export class Credential {
     const rejected = this.#isDeadEarly(known) ? known.value : undefined
     const timeout = Math.min(this.#options.timeout, lease.remaining() - leaseReserve)
     if (timeout <= 0) throw leaseOver()
-    const { value, expiresIn } = await this.#options.fetch({
+    const { value, expiresIn, issued } = await this.#options.fetch({
       forced: rejected !== undefined,
       rejected,
       accessToken,
@@ -417,6 +430,7 @@ export class Credential {
       endsAt: monotonic + left,
       lifetime,
       version,
+      issued,
       from: 'wechat',
       rejected: false,
     }
@@ -424,7 +438,7 @@ export class Credential {
 
   /** Whether the value must be replaced before its time. A contested fetch has done so already. */
   #isDeadEarly(known: Current | undefined): known is Current {
-    return known?.rejected === true && !this.#contested && leftOf(known, this.#clock) > 0
+    return known?.rejected === true && this.#contested === undefined && leftOf(known, this.#clock) > 0
   }
 
   #isBetter(stored: Stored): boolean {
@@ -475,7 +489,7 @@ export class Credential {
   async #goOn(): Promise<void> {
     this.#settledAt = this.#clock.monotonic() + settling + settlingSpread * this.#options.random()
     if (this.#backoff.error?.code === 'STORE_AWAY') this.#backoff.succeeded()
-    if (!(await this.#record.saveAgain())) this.#contested = this.#options.exclusive
+    await this.#saveAgain()
     await this.#followStore()
     this.#schedule()
   }
@@ -523,7 +537,7 @@ export class Credential {
 
   /** How long nothing has to be done, in ms. */
   #sleep(): number {
-    const saveIn = this.#record.unsaved ? saveGap : longestSleep
+    const saveIn = this.#record.unsaved !== undefined ? saveGap : longestSleep
     return Math.min(saveIn, Math.max(this.#neededIn(), this.#backoff.retryIn), longestSleep)
   }
 
@@ -536,7 +550,7 @@ export class Credential {
   }
 
   async #tick(): Promise<void> {
-    if (!(await this.#record.saveAgain())) this.#contested = this.#options.exclusive
+    await this.#saveAgain()
     // Not every file system tells of changes: what another process stored is found here at the latest.
     void this.#followStore()
     this.#freshen()

@@ -1,4 +1,5 @@
 import type { Clock } from './clock.js'
+import type { Issued } from './issued.js'
 import type { Stored } from './record.js'
 
 /** Where a credential came from when it was given out. */
@@ -19,6 +20,7 @@ export interface Current extends Held {
   /** How long it lived from its fetch on, in ms; unknown if another program stored it. */
   readonly lifetime: number | undefined
   readonly version: number
+  readonly issued?: Issued | undefined
   /** Whether WeChat has refused it: it is never given out again. */
   readonly rejected: boolean
 }

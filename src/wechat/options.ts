@@ -16,10 +16,16 @@ export interface AccessTokenRecord {
   readonly expires_time?: number
   /** Rises by each save. A store shared by several processes refuses a record whose version is not higher than its own. */
   readonly version?: number
+  /**
+   * Of a token of the endpoint `token`: when WeChat issued it, by its own clock in ms since the epoch, not before the one, not after
+   * the other. Two processes that fetched at once know by it whose token lives.
+   */
+  readonly issued_from?: number
+  readonly issued_to?: number
 }
 
 /** A ticket as it is stored: as the access_token, with the field `ticket`. */
-export interface TicketRecord extends Omit<AccessTokenRecord, 'access_token'> {
+export interface TicketRecord extends Omit<AccessTokenRecord, 'access_token' | 'issued_from' | 'issued_to'> {
   readonly ticket: string
 }
 

@@ -1,3 +1,4 @@
+import type { Issued } from './issued.js'
 import type { VersionedRecord } from './storage.js'
 
 /** A credential as it was found in, or goes into, a storage. */
@@ -8,6 +9,8 @@ export interface Stored {
   /** How long it lived from its fetch on, in ms; unknown for the records of the two articles. */
   readonly lifetime: number | undefined
   readonly version: number
+  /** Unknown if another program, or one that does not need it, stored the record. */
+  readonly issued?: Issued | undefined
 }
 
 /** WeChat's tokens live two hours at most [TOKEN]; a record that promises more was written with a wrong clock. */
@@ -35,7 +38,7 @@ export function readRecord(raw: unknown, field: string, now: number): Stored {
   }
   const { version = 0 } = record
   if (!isVersion(version)) throw new TypeError('its "version" is no count of saves')
-  return { value, expiresAt, lifetime, version }
+  return { value, expiresAt, lifetime, version, issued: readIssued(record) }
 }
 
 /** Whether a value can be WeChat's: 1 to 512 printable ASCII characters [STABLE, ATUSE]. */
@@ -43,14 +46,18 @@ export function isCredential(value: unknown): value is string {
   return typeof value === 'string' && /^[\x21-\x7e]{1,512}$/.test(value)
 }
 
-/** The record of DESIGN: `{"access_token": "…", "expires_in": 7200, "expires_time": 1700000000000, "version": 1}`. */
+/**
+ * The record: `{"access_token": "…", "expires_in": 7200, "expires_time": 1700000000000, "version": 1}`, and where it matters
+ * `issued_from` and `issued_to`, the moments between which WeChat issued it, by its own clock in ms.
+ */
 export function writeRecord(stored: Stored, field: string): VersionedRecord {
-  const { value, expiresAt, lifetime, version } = stored
+  const { value, expiresAt, lifetime, version, issued } = stored
   return {
     [field]: value,
     ...(lifetime === undefined ? {} : { expires_in: Math.round(lifetime / 1000) }),
     expires_time: expiresAt,
     version,
+    ...(issued === undefined ? {} : { issued_from: issued.from, issued_to: issued.to }),
   }
 }
 
@@ -73,6 +80,11 @@ function readMoment(record: Record<string, unknown>): number {
 function readLifetime(record: Record<string, unknown>): number | undefined {
   const { expires_in } = record
   return isNumber(expires_in) && expires_in > 0 && expires_in < firstMoment ? expires_in * 1000 : undefined
+}
+
+/** Without it nothing is known of the order, which is no fault. */
+function readIssued({ issued_from: from, issued_to: to }: Record<string, unknown>): Issued | undefined {
+  return isNumber(from) && isNumber(to) ? { from, to } : undefined
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

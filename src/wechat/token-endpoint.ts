@@ -1,4 +1,4 @@
-import type { Answer, Api } from './api.js'
+import type { Api } from './api.js'
 import type { Clock } from './clock.js'
 import type { FetchContext, Fetched } from './credential-options.js'
 import { UpstreamError } from './errors.js'
@@ -33,7 +33,11 @@ export function tokenEndpoint(api: Api, identity: Identity, governor: Governor):
   const query = { grant_type: 'client_credential', appid: identity.appID, secret: identity.appSecret }
   return {
     exclusive: true,
-    fetch: ({ forced, timeout }) => admitted(governor, forced, () => api.call('/cgi-bin/token', { query, timeout })),
+    fetch: ({ forced, timeout }) =>
+      admitted(governor, forced, async () => {
+        const { answer, issued } = await api.dated('/cgi-bin/token', { query, timeout })
+        return { ...readFetched(answer, 'access_token'), issued }
+      }),
   }
 }
 
@@ -44,9 +48,10 @@ export function tokenEndpoint(api: Api, identity: Identity, governor: Governor):
 export function stableTokenEndpoint(api: Api, identity: Identity, governor: Governor, clock: Clock): TokenEndpoint {
   const json = { grant_type: 'client_credential', appid: identity.appID, secret: identity.appSecret }
   const post = (forced: boolean, timeout: number) =>
-    admitted(governor, forced, () =>
-      api.call('/cgi-bin/stable_token', { json: { ...json, force_refresh: forced }, timeout }),
-    )
+    admitted(governor, forced, async () => {
+      const answer = await api.call('/cgi-bin/stable_token', { json: { ...json, force_refresh: forced }, timeout })
+      return readFetched(answer, 'access_token')
+    })
   return {
     exclusive: false,
     fetch: async ({ rejected, timeout }) => {
@@ -58,10 +63,10 @@ export function stableTokenEndpoint(api: Api, identity: Identity, governor: Gove
   }
 }
 
-async function admitted(governor: Governor, forced: boolean, call: () => Promise<Answer>): Promise<Fetched> {
+async function admitted(governor: Governor, forced: boolean, fetch: () => Promise<Fetched>): Promise<Fetched> {
   await governor.admit(forced)
   try {
-    return readFetched(await call(), 'access_token')
+    return await fetch()
   } catch (error) {
     await governor.failed(forced, !(error instanceof UpstreamError) || error.delivered)
     // On a token fetch 40001 means the secret (PROTOCOL section 10).

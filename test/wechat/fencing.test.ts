@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Wechat } from '../../src/wechat/wechat.js'
 import { turn } from '../support/movable-clock.js'
-import { Scene } from '../support/scene.js'
+import { account, Scene } from '../support/scene.js'
 import { newSeed, seeded } from '../support/seeded.js'
 import { UnlockedStorage } from '../support/unlocked-storage.js'
 
@@ -132,6 +132,66 @@ describe('two programs that fetch at once, since the lock was lost', () => {
     expect(scene.fetches).toBe(4)
   })
 
+  it.each([
+    ['has its answer, and stands still before it saves, takes what the other one fetched after it', 'access_token'],
+    [
+      'has not asked WeChat yet, and stands still, puts what it then fetches over what the other one fetched',
+      'fetches',
+    ],
+  ])('do with two fetches when the one that %s', async (_how, record) => {
+    const [one, two] = [scene.wechat({ storage: storage.view() }), scene.wechat({ storage: storage.view() })]
+    const hold = holdFirstSave(record)
+    const slow = one.fetchAccessToken()
+    await until(hold.reached)
+    await scene.clock.advance(3000)
+    await two.fetchAccessToken()
+    await scene.clock.advance(3000)
+    hold.release()
+    const newest = await slow
+    expect(newest).toBe(scene.sandbox.tokens.current(account.appID, 'token')?.access_token)
+    await scene.settled()
+    expect(await two.fetchAccessToken()).toBe(newest)
+    expect(storage.records.get('access_token')).toMatchObject({ access_token: newest })
+    await expectBothAlive(one, two)
+    expect(scene.fetches).toBe(2)
+  })
+
+  it('do with two fetches when the first one could not be saved until the other one had saved', async () => {
+    const [one, two] = [scene.wechat({ storage: storage.view() }), scene.wechat({ storage: storage.view() })]
+    storage.beforeSave = async (name) => {
+      if (name === 'access_token') throw new Error('the disk is full')
+    }
+    const first = await one.fetchAccessToken()
+    storage.beforeSave = () => Promise.resolve()
+    await scene.clock.advance(3000)
+    const second = await two.fetchAccessToken()
+    expect(second).not.toBe(first)
+    await scene.pass(10)
+    expect(await one.fetchAccessToken()).toBe(second)
+    await expectBothAlive(one, two)
+    expect(scene.fetches).toBe(2)
+  })
+
+  it('need not decide what a third one has decided', async () => {
+    const [one, two] = [scene.wechat({ storage: storage.view() }), scene.wechat({ storage: storage.view() })]
+    const hold = holdFirstSave('access_token')
+    const slow = one.fetchAccessToken()
+    await until(hold.reached)
+    await two.fetchAccessToken()
+    scene.sandbox.faults.add({ kind: 'status', path: '/cgi-bin/token' })
+    hold.release()
+    await until(() => scene.happened('refresh-failed').length > 0)
+    await scene.pass(2.5)
+    scene.sandbox.faults.clear()
+    const before = scene.fetches
+    const decided = await two.updateAccessToken()
+    expect((await scene.ended(slow)).error).toBeUndefined()
+    await scene.pass(60)
+    expect(await one.fetchAccessToken()).toBe(decided)
+    await expectBothAlive(one, two)
+    expect(scene.fetches).toBe(before + 1)
+  })
+
   const seed = newSeed()
 
   it(`for a day, with refreshes by hand and slow answers, always give out living tokens, seed ${seed}`, async () => {
@@ -154,4 +214,27 @@ describe('two programs that fetch at once, since the lock was lost', () => {
     }
     expect(scene.happened('died-early')).toEqual([])
   })
+})
+
+it("a save that was done and seemed to fail is no other program's, and costs no fetch", async () => {
+  const view = storage.view()
+  let failures = 1
+  const wechat = scene.wechat({
+    storage: {
+      ...view,
+      save: async (name, record) => {
+        const kept = await view.save(name, record)
+        if (name === 'access_token' && failures > 0) {
+          failures -= 1
+          throw new Error('the answer was lost')
+        }
+        return kept
+      },
+    },
+  })
+  const first = await wechat.fetchAccessToken()
+  expect(scene.happened('save-failed')).toHaveLength(1)
+  await scene.pass(60)
+  expect(await wechat.fetchAccessToken()).toBe(first)
+  expect(scene.fetches).toBe(1)
 })

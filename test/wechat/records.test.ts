@@ -47,7 +47,7 @@ describe('a stored record', () => {
     expect(await wechat.fetchAccessToken()).not.toBe(token)
   })
 
-  it('is written with the token, its life, its end and a version that rises', async () => {
+  it('is written with the token, its life, its end, a version that rises and the time of its issue', async () => {
     const saved: AccessTokenRecord[] = []
     const wechat = scene.wechat({
       ...storing({ access_token: token, expires_time: now - 1, version: 41 }),
@@ -55,7 +55,7 @@ describe('a stored record', () => {
     })
     const first = await wechat.fetchAccessToken()
     const second = await wechat.updateAccessToken()
-    const life = { expires_in: 7200, expires_time: now + 7_200_000 }
+    const life = { expires_in: 7200, expires_time: now + 7_200_000, issued_from: now, issued_to: now + 1000 }
     expect(saved).toEqual([
       { access_token: first, ...life, version: 42 },
       { access_token: second, ...life, version: 43 },
