@@ -4,7 +4,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     exclude: [...configDefaults.exclude, 'test/fuzz/**'],
-    globalSetup: './test/support/programs.ts',
+    globalSetup: ['./test/support/programs.ts', './test/support/build-once.ts'],
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 60_000,

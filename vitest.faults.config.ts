@@ -7,7 +7,7 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['test/faults/**/*.faults.ts'],
-    globalSetup: './test/support/programs.ts',
+    globalSetup: ['./test/support/programs.ts', './test/support/build-once.ts'],
     pool: 'forks',
     // One at a time: each needs the whole machine.
     maxWorkers: 1,

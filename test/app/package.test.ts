@@ -47,7 +47,7 @@ afterAll(async () => {
 })
 
 it('runs where it was installed into an empty folder', async () => {
-  const url = await app.listening({}, [join(app.folder, 'node_modules/wechat-hub/dist/app.js')])
+  const url = await app.listening({}, join(app.folder, 'node_modules/wechat-hub/dist/app.js'))
   expect(await (await fetch(`${url}/getAccessToken`)).json()).toMatchObject({ from: 'wechat' })
   app.signal('SIGTERM')
   expect(await app.ended()).toBe(0)

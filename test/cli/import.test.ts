@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { resolve } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { Sandbox } from '../../src/sandbox/sandbox.js'
+import { built } from '../support/built.js'
 import { describeWithRedis, RedisServer } from '../support/redis-server.js'
 import { hubKey, readJson, shop } from '../support/running-hub.js'
 import { ConfiguredFolder } from './configured-folder.js'
@@ -173,9 +173,11 @@ describeWithRedis('wechat-hub import', () => {
   })
 
   it('takes a token from stdin', async () => {
-    const cli = ['--import', resolve('node_modules/tsx/dist/loader.mjs'), resolve('src/cli.ts')]
     const args = ['import', '--account', 'shop', '--token-stdin', '--expires-in', '3600']
-    const child = spawn(process.execPath, [...cli, ...args], { cwd: folder.path, stdio: ['pipe', 'ignore', 'ignore'] })
+    const child = spawn(process.execPath, [built('src/cli.ts'), ...args], {
+      cwd: folder.path,
+      stdio: ['pipe', 'ignore', 'ignore'],
+    })
     child.stdin.end(`${token}\n`)
     await once(child, 'close')
     expect(child.exitCode).toBe(0)

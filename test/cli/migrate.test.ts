@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { openFolder } from '../../src/move/folder-place.js'
 import { move } from '../../src/move/move.js'
@@ -13,6 +13,7 @@ import { openLevel } from '../../src/stores/level.js'
 import type { Entry } from '../../src/stores/store.js'
 import { systemClock } from '../../src/wechat/clock.js'
 import { encrypted } from '../sessions/mini-program-scene.js'
+import { built } from '../support/built.js'
 import { RedisCluster } from '../support/redis-cluster.js'
 import { describeWithRedis, RedisServer } from '../support/redis-server.js'
 import { readJson, shop } from '../support/running-hub.js'
@@ -265,8 +266,7 @@ describeWithRedis('wechat-hub migrate', () => {
   it('killed on the way and run again brings all', async () => {
     const entries = sessionsOf(shop.appID, 20_000)
     await fill(entries)
-    const cli = ['--import', resolve('node_modules/tsx/dist/loader.mjs'), resolve('src/cli.ts')]
-    const child = spawn(process.execPath, [...cli, 'migrate', '--from', 'data', '--to', redis.url], {
+    const child = spawn(process.execPath, [built('src/cli.ts'), 'migrate', '--from', 'data', '--to', redis.url], {
       cwd: folder.path,
       env: { PATH: process.env['PATH'], ...onFiles },
       stdio: ['ignore', 'ignore', 'pipe'],

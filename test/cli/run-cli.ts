@@ -1,10 +1,6 @@
-import { execFile, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, symlinkSync } from 'node:fs'
-import { join, resolve } from 'node:path'
-import { promisify } from 'node:util'
-import { afterAll, beforeAll } from 'vitest'
-import { removeFolder, temporaryFolder } from '../support/temporary-folder.js'
+import { built } from '../support/built.js'
 
 export interface Ended {
   readonly code: number | null
@@ -12,23 +8,9 @@ export interface Ended {
   readonly stderr: string
 }
 
-let built: string
-
-// Built once for a file of tests: from the sources each of its many processes would take three times as long.
-beforeAll(async () => {
-  built = temporaryFolder()
-  cpSync('package.json', join(built, 'package.json'))
-  cpSync('config', join(built, 'config'), { recursive: true })
-  symlinkSync(resolve('node_modules'), join(built, 'node_modules'))
-  const compiler = [resolve('node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json']
-  await promisify(execFile)(process.execPath, [...compiler, '--outDir', join(built, 'dist'), '--declaration', 'false'])
-})
-
-afterAll(() => removeFolder(built))
-
 /** `wechat-hub …args` as an operator runs it: a process of its own, in this folder, with nothing else in its environment. */
 export async function runCli(folder: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ended> {
-  const child = spawn(process.execPath, [join(built, 'dist', 'cli.js'), ...args], {
+  const child = spawn(process.execPath, [built('src/cli.ts'), ...args], {
     cwd: folder,
     env: { PATH: process.env['PATH'], ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

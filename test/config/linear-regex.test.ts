@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process'
-import { resolve } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { compileLinearRegex } from '../../src/linear-regex.js'
+import { built } from '../support/built.js'
 import { newSeed } from '../support/seeded.js'
 
 describe('a linear regex', () => {
@@ -121,7 +121,7 @@ describe('a linear regex', () => {
   it('costs nothing until there is one', () => {
     const told = run(`
       import { createRequire } from 'node:module'
-      const loaded = () => Object.keys(createRequire('${root}/src/').cache).some((file) => file.includes('re2js'))
+      const loaded = () => Object.keys(createRequire('${built('src/linear-regex.ts')}').cache).some((file) => file.includes('re2js'))
       const before = loaded()
       compileLinearRegex('a')
       tell([before, loaded()])`)
@@ -145,16 +145,13 @@ describe('a linear regex', () => {
   })
 })
 
-const root = resolve(import.meta.dirname, '../..')
-
 /** What a script tells from a process of its own. */
 function run(script: string, ...options: string[]): unknown {
   const whole = `
-    const { compileLinearRegex } = await import('${root}/src/linear-regex.ts')
+    const { compileLinearRegex } = await import('${built('src/linear-regex.ts')}')
     const tell = (value) => process.stdout.write(JSON.stringify(value))
     ${script}`
-  const tsx = resolve(root, 'node_modules/tsx/dist/esm/index.mjs')
-  const child = spawnSync(process.execPath, [...options, '--import', tsx, '--input-type=module', '-e', whole], {
+  const child = spawnSync(process.execPath, [...options, '--input-type=module', '-e', whole], {
     encoding: 'utf8',
   })
   expect(child.stderr).toBe('')

@@ -1,13 +1,14 @@
 import { spawn } from 'node:child_process'
 import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { describe, expect, it } from 'vitest'
 import { createLog } from '../../src/ops/log.js'
 import { BlockOutput } from '../../src/ops/log-output.js'
 import { Secrets } from '../../src/wechat/secrets.js'
+import { built } from '../support/built.js'
 
 type Line = Record<string, unknown>
 
@@ -172,9 +173,8 @@ describe('an error', () => {
 
 describe('standard output', () => {
   const modules = {
-    log: JSON.stringify(resolve(import.meta.dirname, '../../src/ops/log.ts')),
-    secrets: JSON.stringify(resolve(import.meta.dirname, '../../src/wechat/secrets.ts')),
-    tsx: resolve(import.meta.dirname, '../../node_modules/tsx/dist/esm/index.mjs'),
+    log: JSON.stringify(built('src/ops/log.ts')),
+    secrets: JSON.stringify(built('src/wechat/secrets.ts')),
   }
 
   function start(body: string) {
@@ -183,7 +183,7 @@ describe('standard output', () => {
       import { Secrets } from ${modules.secrets}
       const { log, flush, close } = createLog({ level: 'info', secrets: new Secrets() })
       ${body}`
-    return spawn(process.execPath, ['--import', modules.tsx, '--input-type=module', '-e', script])
+    return spawn(process.execPath, ['--input-type=module', '-e', script])
   }
 
   async function outputOf(body: string): Promise<string[]> {

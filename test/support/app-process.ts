@@ -2,10 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
-
-/** The sources, run without a build. */
-const sources = ['--import', resolve('node_modules/tsx/dist/loader.mjs'), resolve('src/app.ts')]
+import { join } from 'node:path'
+import { built } from './built.js'
 
 /** `node dist/app.js` as a user runs it: a process of its own, in an empty folder, with nothing in its environment. */
 export class AppProcess {
@@ -40,10 +38,10 @@ export class AppProcess {
   }
 
   /** Starts it. Ports that are not given are any free ones. */
-  start(env: NodeJS.ProcessEnv = {}, program: readonly string[] = sources): void {
+  start(env: NodeJS.ProcessEnv = {}, program = built('src/app.ts')): void {
     this.#stdout = ''
     this.#stderr = ''
-    const child = spawn(process.execPath, program, {
+    const child = spawn(process.execPath, [program], {
       cwd: this.folder,
       env: { PATH: process.env['PATH'], PORT: '0', WECHAT_SANDBOX_PORT: '0', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -58,7 +56,7 @@ export class AppProcess {
   }
 
   /** Starts it and answers its URL when it listens. */
-  async listening(env: NodeJS.ProcessEnv = {}, program: readonly string[] = sources): Promise<string> {
+  async listening(env: NodeJS.ProcessEnv = {}, program = built('src/app.ts')): Promise<string> {
     this.start(env, program)
     const port = await new Promise<number>((resolvePort, reject) => {
       const look = () => {

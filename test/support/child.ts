@@ -1,17 +1,15 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import { built } from './built.js'
 import type { Commands, Report } from './child-serve.js'
 
 const repository = fileURLToPath(new URL('../../', import.meta.url))
 
-const typescript = ['--import', 'tsx']
-
 /** The limit makes a write fail as a full disk does, without a disk to fill and without a privilege. */
 const withFullDisk = (blocks: number) => ({
   execPath: '/bin/sh',
-  execArgv: ['-c', `ulimit -f ${blocks}; exec '${process.execPath}' "$@"`, 'sh', ...typescript],
-  env: { ...process.env, TSX_DISABLE_CACHE: '1' },
+  execArgv: ['-c', `ulimit -f ${blocks}; exec '${process.execPath}' "$@"`, 'sh'],
 })
 
 interface Waiting {
@@ -55,9 +53,9 @@ export class Child<Served extends Commands> {
     settings: object = {},
     { disk }: { disk?: 'full' | number } = {},
   ): Promise<Child<Served>> {
-    const script = `test/support/${program}.ts`
-    const options = disk === undefined ? { execArgv: typescript } : withFullDisk(disk === 'full' ? 0 : disk)
-    const process = fork(script, [JSON.stringify(settings)], { cwd: repository, ...options })
+    const script = built(`test/support/${program}.ts`)
+    const options = disk === undefined ? {} : withFullDisk(disk === 'full' ? 0 : disk)
+    const process = fork(script, [JSON.stringify(settings)], { cwd: repository, execArgv: [], ...options })
     const child = new Child<Served>(process)
     await Promise.race([once(process, 'message'), child.exited])
     return child

@@ -1,7 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { AppProcess } from './app-process.js'
-import { builtHub } from './fleet-build.js'
 
 /** Below the ports that systems give to whom asks for any, and apart from those of the Redis servers. */
 const ports = { from: 20_000, to: 30_000 }
@@ -42,9 +41,8 @@ export class FleetHub {
 
   /** Resolves when it serves. @throws {Error} with its words when it ends instead. */
   async start(): Promise<void> {
-    const program = await builtHub()
     this.starts += 1
-    this.#app.start({ LOG_LEVEL: 'warn', ...this.#env, PORT: String(this.#port), HOST: '127.0.0.1' }, [program])
+    this.#app.start({ LOG_LEVEL: 'warn', ...this.#env, PORT: String(this.#port), HOST: '127.0.0.1' })
     let ended = false
     void this.#app.ended().then(() => {
       ended = true

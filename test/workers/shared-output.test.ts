@@ -1,14 +1,15 @@
 import { execFile, execFileSync } from 'node:child_process'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, it } from 'vitest'
+import { built } from '../support/built.js'
 import { removeFolder, temporaryFolder } from '../support/temporary-folder.js'
 
 const writers = 4
 const linesEach = 2000
 const program = `
-import { createLog } from ${JSON.stringify(resolve('src/ops/log.ts'))}
-import { becomeWorker } from ${JSON.stringify(resolve('src/workers/this-worker.ts'))}
+import { createLog } from ${JSON.stringify(built('src/ops/log.ts'))}
+import { becomeWorker } from ${JSON.stringify(built('src/workers/this-worker.ts'))}
 const number = Number(process.argv[1])
 const peers = { answerFrom() {}, all: () => Promise.reject(new Error('none')) }
 becomeWorker({ number, peers })
@@ -25,7 +26,7 @@ it('keeps the lines of several workers whole in one pipe, and says whose they ar
   const folder = temporaryFolder()
   const pipe = join(folder, 'pipe')
   execFileSync('mkfifo', [pipe])
-  const start = `node --import ${resolve('node_modules/tsx/dist/loader.mjs')} --input-type=module --eval "$PROGRAM"`
+  const start = `node --input-type=module --eval "$PROGRAM"`
   const all = Array.from({ length: writers }, (_, index) => `${start} ${index + 1} > ${pipe} &`).join(' ')
   // Read slowly, so that the pipe is full and each writer has to wait.
   const script = `${all} dd bs=200 status=none < ${pipe}; wait`
