@@ -12,8 +12,12 @@ export interface FetchContext {
   readonly rejected: string | undefined
   /** The access_token for it, if it needs one. */
   readonly accessToken: string | undefined
-  /** In ms: how long the fetch may take in all. */
-  readonly timeout: number
+  /**
+   * How long the call that is made now may take, in ms.
+   *
+   * @throws {WechatError} when its time is over, and with it the lock's lease, since the process stood still: it must not be made.
+   */
+  timeout(): number
 }
 
 export interface Fetched {

@@ -411,8 +411,12 @@ export class Credential {
     const now = this.#clock.now()
     const monotonic = this.#clock.monotonic()
     const rejected = this.#isDeadEarly(known) ? known.value : undefined
-    const timeout = Math.min(this.#options.timeout, lease.remaining() - leaseReserve)
-    if (timeout <= 0) throw leaseOver()
+    const timeout = () => {
+      const elapsed = this.#clock.monotonic() - monotonic
+      const left = Math.min(this.#options.timeout - elapsed, lease.remaining() - leaseReserve)
+      if (left <= 0) throw leaseOver()
+      return left
+    }
     const { value, expiresIn, issued } = await this.#options.fetch({
       forced: rejected !== undefined,
       rejected,

@@ -1,7 +1,6 @@
 import type { Api } from './api.js'
-import type { Clock } from './clock.js'
 import type { FetchContext, Fetched } from './credential-options.js'
-import { UpstreamError } from './errors.js'
+import { UpstreamError, WechatError } from './errors.js'
 import { asFetchError, readFetched } from './fetched.js'
 import type { FetchLimits, Governor } from './governor.js'
 
@@ -35,7 +34,7 @@ export function tokenEndpoint(api: Api, identity: Identity, governor: Governor):
     exclusive: true,
     fetch: ({ forced, timeout }) =>
       admitted(governor, forced, async () => {
-        const { answer, issued } = await api.dated('/cgi-bin/token', { query, timeout })
+        const { answer, issued } = await api.dated('/cgi-bin/token', { query, timeout: timeout() })
         return { ...readFetched(answer, 'access_token'), issued }
       }),
   }
@@ -45,20 +44,18 @@ export function tokenEndpoint(api: Api, identity: Identity, governor: Governor):
  * `POST /cgi-bin/stable_token`: the same token until WeChat rolls it in its last five minutes [STABLE]. Force mode is used
  * only when WeChat goes on giving the token that it refuses.
  */
-export function stableTokenEndpoint(api: Api, identity: Identity, governor: Governor, clock: Clock): TokenEndpoint {
+export function stableTokenEndpoint(api: Api, identity: Identity, governor: Governor): TokenEndpoint {
   const json = { grant_type: 'client_credential', appid: identity.appID, secret: identity.appSecret }
-  const post = (forced: boolean, timeout: number) =>
+  const post = (forced: boolean, timeout: () => number) =>
     admitted(governor, forced, async () => {
-      const answer = await api.call('/cgi-bin/stable_token', { json: { ...json, force_refresh: forced }, timeout })
-      return readFetched(answer, 'access_token')
+      const call = { json: { ...json, force_refresh: forced }, timeout: timeout() }
+      return readFetched(await api.call('/cgi-bin/stable_token', call), 'access_token')
     })
   return {
     exclusive: false,
     fetch: async ({ rejected, timeout }) => {
-      const started = clock.monotonic()
       const fetched = await post(false, timeout)
-      if (fetched.value !== rejected) return fetched
-      return post(true, Math.max(1, timeout - (clock.monotonic() - started)))
+      return fetched.value === rejected ? post(true, timeout) : fetched
     },
   }
 }
@@ -68,8 +65,14 @@ async function admitted(governor: Governor, forced: boolean, fetch: () => Promis
   try {
     return await fetch()
   } catch (error) {
-    await governor.failed(forced, !(error instanceof UpstreamError) || error.delivered)
+    await governor.failed(forced, wasAsked(error))
     // On a token fetch 40001 means the secret (PROTOCOL section 10).
     throw asFetchError(error, 'permanent')
   }
+}
+
+/** Whether WeChat may have counted the call. */
+function wasAsked(error: unknown): boolean {
+  if (error instanceof UpstreamError) return error.delivered
+  return !(error instanceof WechatError && error.code === 'LOCK_BUSY')
 }

@@ -78,7 +78,7 @@ export class Wechat {
     const source =
       endpoint === 'token'
         ? tokenEndpoint(this.#api, { appID, appSecret }, this.governor)
-        : stableTokenEndpoint(this.#api, { appID, appSecret }, this.governor, clock)
+        : stableTokenEndpoint(this.#api, { appID, appSecret }, this.governor)
     const credential = (name: CredentialName, from: CredentialSource): Credential =>
       new Credential({
         ...from,

@@ -143,9 +143,9 @@ describe('two programs that fetch at once, since the lock was lost', () => {
     const hold = holdFirstSave(record)
     const slow = one.fetchAccessToken()
     await until(hold.reached)
-    await scene.clock.advance(3000)
+    await scene.clock.advance(2000)
     await two.fetchAccessToken()
-    await scene.clock.advance(3000)
+    await scene.clock.advance(2000)
     hold.release()
     const newest = await slow
     expect(newest).toBe(scene.sandbox.tokens.current(account.appID, 'token')?.access_token)
