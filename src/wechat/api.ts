@@ -33,6 +33,8 @@ export interface ApiObservation {
 interface Response {
   readonly status: number
   readonly date: string | undefined
+  /** In ms, from before it was asked for. */
+  readonly elapsed: number
   readonly body: string
 }
 
@@ -89,16 +91,13 @@ export class Api {
   /** As `call`, and when WeChat made what it answered, if it tells the time. */
   async dated(path: string, call: ApiCall = {}): Promise<{ answer: Answer; issued: Issued | undefined }> {
     const started = this.#clock.monotonic()
-    const startedAt = this.#clock.now()
     const finished = (outcome: ApiObservation['outcome'], errcode: number) =>
       this.#observe({ path: withoutQuery(path), outcome, errcode, ms: this.#clock.monotonic() - started })
     try {
       const response = await this.#send(path, call)
       const answer = this.#read(response)
       finished('ok', 0)
-      // A machine that slept may have stopped the monotonic clock.
-      const elapsed = Math.max(this.#clock.monotonic() - started, this.#clock.now() - startedAt)
-      return { answer, issued: issuedAt(response.date, elapsed) }
+      return { answer, issued: issuedAt(response.date, response.elapsed) }
     } catch (error) {
       const { RequestError } = await loadGot()
       const failure = error instanceof RequestError ? unreachable(error.code) : error
@@ -116,6 +115,7 @@ export class Api {
   async #send(path: string, call: ApiCall): Promise<Response> {
     const { json, body, timeout = this.#timeout } = call
     const { got } = await loadGot()
+    const started = { monotonic: this.#clock.monotonic(), wall: this.#clock.now() }
     const request = got(this.#url(path, call.query), {
       method: call.method ?? (json === undefined && body === undefined ? 'GET' : 'POST'),
       ...(json === undefined ? {} : { json }),
@@ -135,7 +135,9 @@ export class Api {
     tooLong.signal.addEventListener('abort', () => request.cancel())
     try {
       const { statusCode, headers, body: text } = await request
-      return { status: statusCode, date: headers.date, body: text }
+      // The monotonic clock may have stood still while the machine slept.
+      const elapsed = Math.max(this.#clock.monotonic() - started.monotonic, this.#clock.now() - started.wall)
+      return { status: statusCode, date: headers.date, elapsed, body: text }
     } catch (error) {
       if (tooLong.signal.aborted) throw garbage(`more than ${longestAnswer} bytes`)
       throw error

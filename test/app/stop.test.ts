@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Sandbox } from '../../src/sandbox/sandbox.js'
 import { AppProcess } from '../support/app-process.js'
 import { hubKey, shop } from '../support/running-hub.js'
+import { until } from '../support/until.js'
 
 let app: AppProcess
 let sandbox: Sandbox
@@ -68,5 +69,5 @@ it('cuts off a client that does not finish, and still exits 0', async () => {
 
 /** Resolves when the sandbox gets its next request for a token. */
 async function nextRequest({ requests }: Sandbox): Promise<void> {
-  while (requests.count('/cgi-bin/token') === 0) await new Promise((resolve) => setImmediate(resolve))
+  await until(() => requests.count('/cgi-bin/token') > 0)
 }

@@ -1,6 +1,7 @@
 import { describe, expect } from 'vitest'
 import { json } from '../support/back-end.js'
-import { isEmpty, jsonRoute, observer, test, until, xmlRoute } from './with-hub.js'
+import { until } from '../support/until.js'
+import { isEmpty, jsonRoute, observer, test, xmlRoute } from './with-hub.js'
 
 const text = (Content: string) => json({ MsgType: 'text', Content })
 

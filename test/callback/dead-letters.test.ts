@@ -1,6 +1,7 @@
 import { describe, expect } from 'vitest'
 import { hashKey } from '../../src/access/key.js'
-import { isEmpty, observer, type Scene, test, until } from './with-hub.js'
+import { until } from '../support/until.js'
+import { isEmpty, observer, type Scene, test } from './with-hub.js'
 
 /** A hub with dead letters, and the back end that can take them when it is told to. */
 async function withDeadLetters(scene: Scene, count: number, options: Parameters<Scene['start']>[1] = {}) {

@@ -10,7 +10,8 @@ import type { HubCommands, HubSettings } from '../support/child-hub.js'
 import { MovableClock } from '../support/movable-clock.js'
 import { hubKey, shop } from '../support/running-hub.js'
 import { removeFolder, temporaryFolder } from '../support/temporary-folder.js'
-import { jsonRoute, manyTurns, observer, Scene, until } from './with-hub.js'
+import { until } from '../support/until.js'
+import { jsonRoute, manyTurns, observer, Scene } from './with-hub.js'
 
 /** Knows which timers would keep a process alive. */
 class KeepingClock extends MovableClock {

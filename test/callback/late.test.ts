@@ -1,7 +1,8 @@
 import { describe, expect } from 'vitest'
 import { reply } from '../../src/wechat/reply.js'
 import { json } from '../support/back-end.js'
-import { isEmpty, jsonRoute, type Scene, silent, test, until, xmlRoute } from './with-hub.js'
+import { until } from '../support/until.js'
+import { isEmpty, jsonRoute, type Scene, silent, test, xmlRoute } from './with-hub.js'
 
 const allReplies = [
   ['text', reply.text('late 迟到'), { text: { content: 'late 迟到' } }],

@@ -1,6 +1,7 @@
 import { describe, expect } from 'vitest'
 import { json } from '../support/back-end.js'
-import { jsonRoute, test, until, xmlRoute } from './with-hub.js'
+import { until } from '../support/until.js'
+import { jsonRoute, test, xmlRoute } from './with-hub.js'
 
 const type = 'miniprogram'
 const hello = json({ MsgType: 'text', Content: 'hello' })

@@ -4,7 +4,8 @@ import type { Answering, Asked } from '../support/back-end.js'
 import { turn } from '../support/movable-clock.js'
 import { newSeed, seeded } from '../support/seeded.js'
 import { removeFolder, temporaryFolder } from '../support/temporary-folder.js'
-import { isEmpty, jsonRoute, manyTurns, type Scene, test, until, xmlRoute } from './with-hub.js'
+import { until } from '../support/until.js'
+import { isEmpty, jsonRoute, manyTurns, type Scene, test, xmlRoute } from './with-hub.js'
 
 const seed = newSeed()
 

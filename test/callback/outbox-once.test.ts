@@ -3,7 +3,8 @@ import { type Job, newJobId } from '../../src/callback/job.js'
 import { Outbox, type OutboxOptions } from '../../src/callback/outbox.js'
 import { BreakableStore } from '../support/breakable-store.js'
 import { MovableClock } from '../support/movable-clock.js'
-import { manyTurns, until } from './with-hub.js'
+import { until } from '../support/until.js'
+import { manyTurns } from './with-hub.js'
 
 const appID = 'wx0123456789abcdef'
 const clock = new MovableClock()

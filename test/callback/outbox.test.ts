@@ -1,6 +1,7 @@
 import { describe, expect } from 'vitest'
 import { removeFolder, temporaryFolder } from '../support/temporary-folder.js'
-import { isEmpty, jsonRoute, manyTurns, observer, type Scene, silent, test, until } from './with-hub.js'
+import { until } from '../support/until.js'
+import { isEmpty, jsonRoute, manyTurns, observer, type Scene, silent, test } from './with-hub.js'
 
 const second = 1_000
 const hour = 3_600 * second

@@ -9,7 +9,8 @@ import { reply } from '../../src/wechat/reply.js'
 import { Wechat } from '../../src/wechat/wechat.js'
 import { MovableClock } from '../support/movable-clock.js'
 import { aesKey, shop } from '../support/running-hub.js'
-import { manyTurns, until } from './with-hub.js'
+import { until } from '../support/until.js'
+import { manyTurns } from './with-hub.js'
 
 type WechatSettings = Partial<ConstructorParameters<typeof Wechat>[0]>
 

@@ -1,7 +1,8 @@
 import { connect } from 'node:net'
 import { describe, expect } from 'vitest'
 import { blog, shop } from '../support/running-hub.js'
-import { jsonRoute, type Scene, signedText, test, until } from './with-hub.js'
+import { until } from '../support/until.js'
+import { jsonRoute, type Scene, signedText, test } from './with-hub.js'
 
 /** An answer without what no two answers have in common. */
 interface Answer {

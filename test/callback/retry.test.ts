@@ -1,6 +1,7 @@
 import { describe, expect } from 'vitest'
 import { json } from '../support/back-end.js'
-import { jsonRoute, manyTurns, type Scene, signedText, test, until } from './with-hub.js'
+import { until } from '../support/until.js'
+import { jsonRoute, manyTurns, type Scene, signedText, test } from './with-hub.js'
 
 const late = 'retry'
 

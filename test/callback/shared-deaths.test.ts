@@ -1,7 +1,8 @@
 import { expect } from 'vitest'
 import type { Answering } from '../support/back-end.js'
 import { newSeed, seeded } from '../support/seeded.js'
-import { jsonRoute, until } from './with-hub.js'
+import { until } from '../support/until.js'
+import { jsonRoute } from './with-hub.js'
 import { type HubProcess, type Processes, test } from './with-processes.js'
 
 const seed = newSeed()

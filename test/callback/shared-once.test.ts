@@ -1,7 +1,8 @@
 import { describe, expect } from 'vitest'
 import type { Late } from '../../src/callback/back-end.js'
 import type { CallbackEvent } from '../../src/callback/callback-event.js'
-import { jsonRoute, manyTurns, observer, until } from './with-hub.js'
+import { until } from '../support/until.js'
+import { jsonRoute, manyTurns, observer } from './with-hub.js'
 import { type HubProcess, type Processes, slowDown, test } from './with-processes.js'
 
 const second = 1_000

@@ -7,7 +7,8 @@ import { memoryStore } from '../../src/stores/level.js'
 import { StoreError } from '../../src/stores/store.js'
 import { MovableClock } from '../support/movable-clock.js'
 import { SharedStore, type SharingProcess } from '../support/shared-store.js'
-import { manyTurns, until } from './with-hub.js'
+import { until } from '../support/until.js'
+import { manyTurns } from './with-hub.js'
 
 const appID = 'wx0123456789abcdef'
 /** How long a job is its process's, in ms: 10 s for its sending, and a minute more. */

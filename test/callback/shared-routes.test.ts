@@ -1,5 +1,6 @@
 import { describe, expect } from 'vitest'
-import { observer, until } from './with-hub.js'
+import { until } from '../support/until.js'
+import { observer } from './with-hub.js'
 import { appID, type HubProcess, type Processes, test } from './with-processes.js'
 
 const second = 1_000

@@ -13,7 +13,8 @@ import { BackEndServer } from '../support/back-end.js'
 import { BreakableStore } from '../support/breakable-store.js'
 import { MovableClock } from '../support/movable-clock.js'
 import { shop } from '../support/running-hub.js'
-import { jsonRoute, manyTurns, observer, until } from './with-hub.js'
+import { until } from '../support/until.js'
+import { jsonRoute, manyTurns, observer } from './with-hub.js'
 
 const { appID } = shop
 const events: CallbackEvent[] = []

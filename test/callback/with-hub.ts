@@ -6,6 +6,7 @@ import { handshakeSignature } from '../../src/wechat/signature.js'
 import { type Answering, BackEndServer } from '../support/back-end.js'
 import { MovableClock, turn } from '../support/movable-clock.js'
 import { aesKey, RunningHub, type RunningHubOptions, readJson, shop } from '../support/running-hub.js'
+import { until } from '../support/until.js'
 
 export const secret = 'the-secret-of-a-json-route'
 export const token = 'tokenOfAnXmlRoute'
@@ -28,18 +29,6 @@ export function observer(to: string, settings: Partial<CommonSettings> = {}): Ro
 
 /** Whom the test itself tells something. */
 const lastOne = 'oTheLastOne'
-
-/** In ms of real time: it takes much less, however busy the machine is. */
-const patience = 15_000
-
-/** Resolves as soon as it is so. */
-export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  const start = performance.now()
-  while (!(await holds())) {
-    if (performance.now() - start > patience) throw new Error(`it has not come about: ${holds}`)
-    await turn()
-  }
-}
 
 /** Whether nothing waits in the outbox. */
 export function isEmpty(scene: Scene): () => Promise<boolean> {

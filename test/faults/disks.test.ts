@@ -1,3 +1,3 @@
 import { describeDisks } from './disks.js'
 
-describeDisks({ kills: 10 })
+describeDisks({ kills: 1_000 })

@@ -8,6 +8,7 @@ import { fileText } from '../../src/stores/file-text.js'
 import { MovableClock, turn } from '../support/movable-clock.js'
 import { hubKey, RunningHub, readJson, shop } from '../support/running-hub.js'
 import { removeFolder, temporaryFolder } from '../support/temporary-folder.js'
+import { until } from '../support/until.js'
 
 const crm = makeKey()
 const clients = {
@@ -172,16 +173,16 @@ describe('the audit log', () => {
       Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(await (await running.request('/metrics')).text())?.[1])
     await ask(crm)
     await clock.advance(100)
-    while ((await metric('wechat_hub_audit_failures_total')) < 1) await turn()
+    await until(async () => (await metric('wechat_hub_audit_failures_total')) >= 1)
     await ask(crm)
     await clock.advance(1000)
-    while ((await metric('wechat_hub_audit_failures_total')) < 2) await turn()
+    await until(async () => (await metric('wechat_hub_audit_failures_total')) >= 2)
     expect(logged('audit-failed')).toHaveLength(1)
     expect(JSON.parse(logged('audit-failed')[0] ?? '')).toMatchObject({ level: 'error', err: { code: 'ENOENT' } })
     expect(await metric('wechat_hub_audit_lost_total')).toBe(0)
     await rm(join(dataDir, 'audit'))
     await clock.advance(1000)
-    while (logged('audit-recovered').length === 0) await turn()
+    await until(() => logged('audit-recovered').length > 0)
     const handOuts = (await lines()).filter(({ action }) => action === 'hand-out')
     expect(handOuts.map(({ result }) => result)).toEqual(['wechat', 'memory'])
   })

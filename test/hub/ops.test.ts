@@ -44,11 +44,11 @@ describe('GET /readyz', () => {
     running = await RunningHub.start({ clock })
     await running.request('/v1/shop/access-token')
     running.sandbox.faults.add({ kind: 'status' })
-    await clock.advance(6_950_000, () => settled(running))
+    await clock.advance(6_950_000, () => running.settled())
     const response = await readyz('known')
     expect(response.status).toBe(200)
     expect((await readJson<Readyz>(response)).accounts?.['shop']).toMatchObject({ ready: true, errcode: -1 })
-    await clock.advance(300_000, () => settled(running))
+    await clock.advance(300_000, () => running.settled())
     expect((await readyz()).status).toBe(503)
   })
 })
@@ -84,8 +84,3 @@ describe('GET /metrics', () => {
     expect(text).toContain('cause="cold",outcome="ERRCODE"} 1')
   })
 })
-
-async function settled({ hub }: RunningHub): Promise<void> {
-  do await new Promise((resolve) => setImmediate(resolve))
-  while (hub.accounts.all.some(({ wechat }) => wechat.accessToken.state.refreshing))
-}

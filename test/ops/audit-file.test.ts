@@ -4,8 +4,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { AuditFile, type AuditFileEvent } from '../../src/ops/audit-file.js'
 import { Child } from '../support/child.js'
 import type { AuditCommands } from '../support/child-audit.js'
-import { MovableClock, turn } from '../support/movable-clock.js'
+import { MovableClock } from '../support/movable-clock.js'
 import { removeFolder, temporaryFolder } from '../support/temporary-folder.js'
+import { until } from '../support/until.js'
 
 const month = '2026-01'
 
@@ -37,11 +38,6 @@ function textOf(path: string): string {
   } catch {
     return ''
   }
-}
-
-/** Waits for the disk, not for time. */
-async function until(reached: () => boolean): Promise<void> {
-  while (!reached()) await turn()
 }
 
 const types = () => events.map(({ type }) => type)

@@ -6,8 +6,9 @@ import type { AuditFileEvent } from '../../src/ops/audit-file.js'
 import { censorText } from '../../src/ops/log-redaction.js'
 import { Secrets } from '../../src/wechat/secrets.js'
 import { leaksIn } from '../support/leaks.js'
-import { MovableClock, turn } from '../support/movable-clock.js'
+import { MovableClock } from '../support/movable-clock.js'
 import { removeFolder, temporaryFolder } from '../support/temporary-folder.js'
+import { until } from '../support/until.js'
 
 let root: string
 let folder: string
@@ -214,12 +215,12 @@ it('goes on while the disk fails, and then tells how many lines were lost', asyn
   const detail = 'x'.repeat(200)
   const client = { action: 'client', what: 'added', client: 'crm', result: 'in-force', detail } as const
   for (let i = 0; i < 5000; i += 1) audit.note(client)
-  while (!events.some(({ type }) => type === 'failed')) await turn()
+  await until(() => events.some(({ type }) => type === 'failed'))
   const lost = events.filter(({ type }) => type === 'lost').length
   expect(lost).toBeGreaterThan(0)
   rmSync(folder)
   await clock.advance(1000)
-  while (!events.some(({ type }) => type === 'recovered')) await turn()
+  await until(() => events.some(({ type }) => type === 'recovered'))
   await audit.close()
   expect(lines()).toHaveLength(5000 - lost + 1)
   expect(lines().at(-1)).toMatchObject({ action: 'audit', what: 'lines', result: 'lost', times: lost })

@@ -13,6 +13,7 @@ import { turn } from '../support/movable-clock.js'
 import { hubKey, shop } from '../support/running-hub.js'
 import { newSeed, seeded } from '../support/seeded.js'
 import { removeFolder, temporaryFolder } from '../support/temporary-folder.js'
+import { until } from '../support/until.js'
 
 const secret = 'the-secret-of-a-json-route'
 const seed = newSeed()
@@ -98,7 +99,7 @@ class Victim {
   async killWhileMessagesFlow(): Promise<number> {
     const before = this.sent.length
     const senders = Array.from({ length: 3 }, () => this.#send())
-    while (!this.sent.slice(before).some(isAnswered)) await turn()
+    await until(() => this.sent.slice(before).some(isAnswered))
     await delay(longestLife * this.#random())
     this.#living = false
     this.#app.signal('SIGKILL')
@@ -132,7 +133,7 @@ class Victim {
   async expectAllArrived(): Promise<void> {
     const ids = this.sent.map(({ push }) => String(push.message['MsgId']))
     const arrivedAt = (backEnd: BackEndServer) => new Set(backEnd.asked.map(messageIn))
-    while (!(await this.#isDone())) await turn()
+    await until(() => this.#isDone())
     const [asked, told] = [arrivedAt(this.#bot), arrivedAt(this.#audit)]
     expect(ids.filter((id) => !asked.has(id))).toEqual([])
     expect(ids.filter((id) => !told.has(id))).toEqual([])
@@ -244,7 +245,7 @@ describe('a reply that is due when the hub is killed', () => {
     expect(bot.asked.map(idOf)).toEqual([due, another])
     await second.hub.ask('advance', 1)
     await bot.askedTimes(3)
-    while (sandbox.messages.list().length === 0) await turn()
+    await until(() => sandbox.messages.list().length > 0)
     await second.hub.ask('advance', 600_000)
     expect(await sandbox.preparePush({ url: second.url }).deliver()).toMatchObject({ result: 'reply' })
     expect(sandbox.messages.list()).toMatchObject([{ message: { touser: 'oUser', text: { content: 'after all' } } }])
@@ -264,12 +265,12 @@ describe('a reply that is due when the hub is killed', () => {
     expect(await report).toMatchObject({ result: 'silent' })
     sandbox.faults.add({ kind: 'reset', path: '/cgi-bin/message/custom/send' })
     answer('stored')
-    while (sandbox.requests.count('/cgi-bin/message/custom/send') === 0) await turn()
+    await until(() => sandbox.requests.count('/cgi-bin/message/custom/send') > 0)
     await first.hub.kill()
     sandbox.faults.clear()
     const second = await start(10_000)
     await second.hub.ask('advance', 1_000)
-    while (sandbox.messages.list().length === 0) await turn()
+    await until(() => sandbox.messages.list().length > 0)
     await second.hub.ask('advance', 600_000)
     expect(sandbox.messages.list()).toMatchObject([{ message: { text: { content: 'stored' } } }])
     expect(bot.asked).toHaveLength(1)

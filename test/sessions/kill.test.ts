@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Sandbox } from '../../src/sandbox/sandbox.js'
 import { AppProcess } from '../support/app-process.js'
-import { turn } from '../support/movable-clock.js'
 import { hubKey, readJson, shop } from '../support/running-hub.js'
 import { newSeed, seeded } from '../support/seeded.js'
+import { until } from '../support/until.js'
 import { encrypted, type LoggedIn } from './mini-program-scene.js'
 
 const seed = newSeed()
@@ -71,7 +71,7 @@ describe('a hub that is killed while users log in', () => {
       const before = all.length
       const working = Array.from({ length: senders }, () => logInUntilTheEnd(random, all))
       const enough = before + 5 + Math.floor(random() * 60)
-      while (all.length < enough) await turn()
+      await until(() => all.length >= enough)
       app.signal('SIGKILL')
       await app.ended()
       await Promise.all(working)

@@ -21,6 +21,7 @@ import type { LevelCommands } from '../support/child-level.js'
 import { MovableClock, turn } from '../support/movable-clock.js'
 import { newSeed, seeded } from '../support/seeded.js'
 import { removeFolder, temporaryFolder } from '../support/temporary-folder.js'
+import { until } from '../support/until.js'
 
 const seed = newSeed()
 
@@ -184,7 +185,7 @@ describe('a process that is killed', () => {
       expect(await writing.ask('open', folder)).toEqual([])
       const enough = acknowledged + 1 + Math.floor(random() * 150)
       await writing.ask('writeForever', round)
-      while (acknowledged < enough) await turn()
+      await until(() => acknowledged >= enough)
       for (let turns = Math.floor(random() * 50); turns > 0; turns -= 1) await turn()
       await writing.kill()
 

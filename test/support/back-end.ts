@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { until } from './until.js'
 
 /** A request that a back end was sent. */
 export interface Asked {
@@ -40,7 +41,7 @@ export class BackEndServer {
 
   /** Resolves when it was asked so often in all. */
   async askedTimes(times: number): Promise<void> {
-    while (this.asked.length < times) await new Promise((resolve) => setImmediate(resolve))
+    await until(() => this.asked.length >= times)
   }
 
   /** How many connections to it there are. */

@@ -1,14 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileStore } from '../../src/stores/file.js'
-import { serve } from './child-serve.js'
+import { serve, tell } from './child-serve.js'
 
 const commands = {
-  /** Saves records of very different lengths, with the versions from `first` to `last`. */
+  /** Saves records of very different lengths, with the versions from `first` to `last`, and tells of the first one. */
   async save({ folder, appID, first, last }: Saves): Promise<void> {
     const storage = fileStore(folder).account(appID)
     for (let version = first; version <= last; version += 1) {
       const length = (version * 977) % 9000
       await storage.save('access_token', { version, length, filler: 'x'.repeat(length) })
+      if (version === first) tell('saved', version)
     }
   },
 

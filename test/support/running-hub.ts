@@ -9,6 +9,7 @@ import { createHub, type Hub } from '../../src/hub.js'
 import { Sandbox } from '../../src/sandbox/sandbox.js'
 import type { Clock } from '../../src/wechat/clock.js'
 import { turn } from './movable-clock.js'
+import { until } from './until.js'
 
 export const hubKey = 'the-key-of-the-tests-0001'
 
@@ -116,7 +117,14 @@ export class RunningHub {
 
   /** Resolves when so many pushes, in all, have reached the hub. */
   async pushArrived(times: number): Promise<void> {
-    while (this.#arrivals.pushes < times) await turn()
+    await until(() => this.#arrivals.pushes >= times)
+  }
+
+  /** Resolves when the hub is asking WeChat for nothing that it keeps. */
+  async settled(): Promise<void> {
+    const credentials = this.hub.accounts.all.flatMap(({ wechat }) => wechat.credentials)
+    do await turn()
+    while (credentials.some(({ state }) => state.refreshing))
   }
 
   /** A request to the hub, with the key of the tests unless another one, or none, is given. */

@@ -1,6 +1,18 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { turn } from './movable-clock.js'
 
-/** Resolves when the condition holds; the time limit of the test bounds the wait. */
-export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await condition())) await turn()
+/** What this process itself brings about has come about after so many turns of its event loop. */
+const turns = 100
+/** Else another process does, which needs the machine meanwhile: how often it is looked, in ms. */
+const gap = 10
+/** In ms of real time: it takes much less, however busy the machine is. */
+const patience = 50_000
+
+/** Resolves as soon as it is so. @throws {Error} when it has not come about in 50 s. */
+export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  const start = performance.now()
+  for (let looks = 0; !(await holds()); looks += 1) {
+    if (performance.now() - start > patience) throw new Error(`it has not come about: ${holds}`)
+    await (looks < turns ? turn() : delay(gap))
+  }
 }

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Wechat } from '../../src/wechat/wechat.js'
-import { turn } from '../support/movable-clock.js'
 import { account, Scene } from '../support/scene.js'
 import { newSeed, seeded } from '../support/seeded.js'
 import { UnlockedStorage } from '../support/unlocked-storage.js'
+import { until } from '../support/until.js'
 
 let scene: Scene
 let storage: UnlockedStorage
@@ -14,10 +14,6 @@ beforeEach(async () => {
 })
 
 afterEach(() => scene.close())
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await turn()
-}
 
 /** Both programs fetch at once; the answer to the first one's request is held back until the second one has saved. */
 async function race(slower: Wechat, faster: Wechat): Promise<{ slow: Promise<string> }> {
