@@ -1,8 +1,9 @@
 import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
 import { type Clock, systemClock } from './clock.js'
+import { watchDeparture } from './departure.js'
 import { ErrcodeError, UpstreamError, WechatError } from './errors.js'
-import { type Issued, issuedAt } from './issued.js'
+import { type Called, type Issued, issuedAt } from './issued.js'
 import { Secrets } from './secrets.js'
 
 /** One call of WeChat's API. */
@@ -17,6 +18,18 @@ export interface ApiCall {
   readonly headers?: Readonly<Record<string, string>>
   /** In ms, for the whole call. Default: the API's `timeout`. */
   readonly timeout?: number
+  /** In place of `timeout`. */
+  readonly deadline?: Deadline
+}
+
+/** For a call that must not reach WeChat late, though this process may stand still at any instant. */
+export interface Deadline {
+  /** What is left, in ms. What it throws calls the call off. */
+  left(): number
+  /** Called right before the request leaves. What it throws calls it off. */
+  leaving(): void
+  /** Called when the request has left. */
+  departed(): void
 }
 
 /** An answer of WeChat's API: the fields of its JSON object. */
@@ -33,8 +46,7 @@ export interface ApiObservation {
 interface Response {
   readonly status: number
   readonly date: string | undefined
-  /** In ms, from before it was asked for. */
-  readonly elapsed: number
+  readonly called: Called
   readonly body: string
 }
 
@@ -97,7 +109,7 @@ export class Api {
       const response = await this.#send(path, call)
       const answer = this.#read(response)
       finished('ok', 0)
-      return { answer, issued: issuedAt(response.date, response.elapsed) }
+      return { answer, issued: issuedAt(response.date, response.called) }
     } catch (error) {
       const { RequestError } = await loadGot()
       const failure = error instanceof RequestError ? unreachable(error.code) : error
@@ -113,9 +125,11 @@ export class Api {
   }
 
   async #send(path: string, call: ApiCall): Promise<Response> {
-    const { json, body, timeout = this.#timeout } = call
+    const { json, body, deadline } = call
     const { got } = await loadGot()
-    const started = { monotonic: this.#clock.monotonic(), wall: this.#clock.now() }
+    const timeout = deadline?.left() ?? call.timeout ?? this.#timeout
+    const began = this.#clock.now()
+    const started = this.#clock.monotonic()
     const request = got(this.#url(path, call.query), {
       method: call.method ?? (json === undefined && body === undefined ? 'GET' : 'POST'),
       ...(json === undefined ? {} : { json }),
@@ -128,19 +142,21 @@ export class Api {
       followRedirect: false,
       throwHttpErrors: false,
     })
-    const tooLong = new AbortController()
+    let cancelled: unknown
+    const cancel = (reason: unknown) => {
+      cancelled = reason
+      request.cancel()
+    }
     request.on('downloadProgress', ({ transferred }) => {
-      if (transferred > longestAnswer) tooLong.abort()
+      if (transferred > longestAnswer) cancel(garbage(`more than ${longestAnswer} bytes`))
     })
-    tooLong.signal.addEventListener('abort', () => request.cancel())
+    if (deadline !== undefined) request.on('request', (outgoing) => watchDeparture(outgoing, deadline, cancel))
     try {
       const { statusCode, headers, body: text } = await request
-      // The monotonic clock may have stood still while the machine slept.
-      const elapsed = Math.max(this.#clock.monotonic() - started.monotonic, this.#clock.now() - started.wall)
-      return { status: statusCode, date: headers.date, elapsed, body: text }
+      const called = { began, ended: this.#clock.now(), elapsed: this.#clock.monotonic() - started }
+      return { status: statusCode, date: headers.date, called, body: text }
     } catch (error) {
-      if (tooLong.signal.aborted) throw garbage(`more than ${longestAnswer} bytes`)
-      throw error
+      throw cancelled ?? error
     }
   }
 

@@ -1,4 +1,4 @@
-import { WechatError } from './errors.js'
+import { UpstreamError, WechatError } from './errors.js'
 
 // Why a refresh can fail besides what WeChat says.
 
@@ -27,6 +27,12 @@ export function tooShort(expiresIn: number): WechatError {
 
 export function leaseOver(): WechatError {
   return new WechatError('LOCK_BUSY', 'this process was paused while it held the lock', { kind: 'transient' })
+}
+
+export function tooLateToAsk(): UpstreamError {
+  return new UpstreamError('UPSTREAM_TIMEOUT', 'the time for the fetch was over before WeChat could be asked', {
+    delivered: false,
+  })
 }
 
 export function overtaken(): WechatError {

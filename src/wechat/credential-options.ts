@@ -1,3 +1,4 @@
+import type { Deadline } from './api.js'
 import type { Clock } from './clock.js'
 import type { CredentialHappening, CredentialName } from './credential-event.js'
 import type { WechatError } from './errors.js'
@@ -12,12 +13,8 @@ export interface FetchContext {
   readonly rejected: string | undefined
   /** The access_token for it, if it needs one. */
   readonly accessToken: string | undefined
-  /**
-   * How long the call that is made now may take, in ms.
-   *
-   * @throws {WechatError} when its time is over, and with it the lock's lease, since the process stood still: it must not be made.
-   */
-  timeout(): number
+  /** After it no call may reach WeChat: another process may be at it. */
+  readonly deadline: Deadline
 }
 
 export interface Fetched {

@@ -14,6 +14,8 @@ export class CredentialRecord {
   readonly #clock: Clock
   readonly #observe: (event: CredentialHappening) => void
   #unsaved: Current | undefined
+  /** The highest version that was saved from here. */
+  #saved = 0
   #isMissing = false
   #unwatch: (() => void) | undefined
 
@@ -84,10 +86,11 @@ export class CredentialRecord {
   async save(current: Current): Promise<boolean> {
     try {
       const kept = await this.#storage.save(this.#name, writeRecord(current, this.#field))
-      this.#unsaved = undefined
+      if (current.version >= this.#saved) this.#unsaved = undefined
+      if (kept !== false) this.#saved = Math.max(this.#saved, current.version)
       return kept !== false
     } catch (error) {
-      this.#unsaved = current
+      if (current.version >= this.#saved) this.#unsaved = current
       this.#observe({ type: 'save-failed', error })
       return true
     }

@@ -1,12 +1,13 @@
 import { Backoff } from './backoff.js'
 import { type Clock, pause } from './clock.js'
-import { asWechatError, closed, leaseOver, overtaken, stillRefused, tooShort, tooSlow } from './credential-errors.js'
+import { asWechatError, closed, overtaken, stillRefused, tooShort, tooSlow } from './credential-errors.js'
 import type { CredentialHappening, CredentialName, RefreshCause } from './credential-event.js'
 import type { CredentialOptions, CredentialState } from './credential-options.js'
 import { CredentialRecord } from './credential-record.js'
 import { CredentialUnavailable, WechatError } from './errors.js'
+import { FetchWindow } from './fetch-window.js'
 import { asHeld, type Current, currentFromStore, type Held, leftOf, type Source, secondsLeft } from './held.js'
-import { isIssuedAfter } from './issued.js'
+import { type Issued, isIssuedAfter } from './issued.js'
 import type { Stored } from './record.js'
 import { RejectionReports } from './rejection-reports.js'
 import { sameSecret } from './same-secret.js'
@@ -28,8 +29,6 @@ const peekGap = 1_000
 /** How long nobody fetches after the storage was away, in ms, and how much longer at most: another process may be about to save. */
 const settling = 1_000
 const settlingSpread = 300
-/** What must be left of the lock's lease when the fetch's time-out ends, in ms. */
-const leaseReserve = 500
 
 /**
  * The life of one expiring secret: cached, refreshed once however many ask (P1), never given out dead (P2), refreshed ahead
@@ -54,10 +53,10 @@ export class Credential {
   #fresh: Promise<Held> | undefined
   #freshValue: Promise<string> | undefined
   /**
-   * What the last fetch gave, if another process stored meanwhile. Only what WeChat issued last lives. If that can't be told from
-   * when they were issued, nothing decides it but one more fetch.
+   * When what the last fetch gave was issued, if another process fetched meanwhile. Only what WeChat issued last lives. If that
+   * can't be told from the times of issue, nothing decides it but one more fetch.
    */
-  #contested: Current | undefined
+  #contested: { readonly issued?: Issued | undefined } | undefined
   /** By the monotonic clock: no refresh ahead before. */
   #askAgainAt = 0
   #asked = false
@@ -367,7 +366,8 @@ export class Credential {
     const stored = await this.#record.read()
     if (stored !== undefined && isIssuedAfter(stored.issued, this.#contested?.issued)) {
       this.#contested = undefined
-      this.#adopt(currentFromStore(stored, this.#clock))
+      // What is known already may be known to be refused.
+      if (stored.value !== this.#current?.value) this.#adopt(currentFromStore(stored, this.#clock))
     }
     const mayTakeStored = cause !== 'manual' && this.#contested === undefined
     if (mayTakeStored && stored !== undefined && this.#isBetter(stored)) {
@@ -391,7 +391,10 @@ export class Credential {
   async #saveAgain(): Promise<void> {
     const { unsaved } = this.#record
     if (unsaved === undefined || (await this.#record.save(unsaved)) || !this.#options.exclusive) return
-    if ((await this.#record.overtake(unsaved)) === undefined) this.#contested = unsaved
+    if ((await this.#record.overtake(unsaved)) !== undefined) return
+    // A later fetch of this process has decided it.
+    const isOvertaken = this.#current?.from === 'wechat' && this.#current.version > unsaved.version
+    if (!isOvertaken) this.#contested = unsaved
   }
 
   /** Whether a refresh that was started for this cause has been made up for. */
@@ -411,18 +414,13 @@ export class Credential {
     const now = this.#clock.now()
     const monotonic = this.#clock.monotonic()
     const rejected = this.#isDeadEarly(known) ? known.value : undefined
-    const timeout = () => {
-      const elapsed = this.#clock.monotonic() - monotonic
-      const left = Math.min(this.#options.timeout - elapsed, lease.remaining() - leaseReserve)
-      if (left <= 0) throw leaseOver()
-      return left
-    }
-    const { value, expiresIn, issued } = await this.#options.fetch({
-      forced: rejected !== undefined,
-      rejected,
-      accessToken,
-      timeout,
-    })
+    const window = new FetchWindow(this.#clock, this.#options.timeout, lease)
+    const { value, expiresIn, issued } = await this.#options
+      .fetch({ forced: rejected !== undefined, rejected, accessToken, deadline: window })
+      .catch((error: unknown) => {
+        if (window.mayBeLate && this.#options.exclusive) this.#contested = {}
+        throw error
+      })
     if (value === rejected) throw stillRefused()
     const left = expiresIn * 1000
     if (left <= this.#options.expiryMargin) throw tooShort(expiresIn)

@@ -32,6 +32,8 @@ export class Governor {
   readonly #observe: (event: CredentialHappening) => void
   readonly limits: FetchLimits
   #count: Count | undefined
+  /** When the last forced fetch of this process was admitted. */
+  #forcedAt = 0
 
   constructor(options: {
     clock: Clock
@@ -65,7 +67,8 @@ export class Governor {
   async failed(forced: boolean, delivered: boolean): Promise<void> {
     if (!forced && delivered) return
     const count = await this.#load()
-    if (forced) count.forcedAt = 0
+    // Another process may have been admitted since, if this one stood still.
+    if (forced && count.forcedAt === this.#forcedAt) count.forcedAt = 0
     if (!delivered) {
       count.fetches = Math.max(0, count.fetches - 1)
       if (forced) count.forced = Math.max(0, count.forced - 1)
@@ -89,6 +92,7 @@ export class Governor {
     }
     count.forced += 1
     count.forcedAt = this.#now
+    this.#forcedAt = count.forcedAt
   }
 
   get #now(): number {

@@ -29,8 +29,8 @@ export function ticketEndpoint(api: Api, type: TicketType, accessToken: Credenti
     field: 'ticket',
     exclusive: false,
     probe: () => Promise.reject(new Error('WeChat has no call that tests a ticket')),
-    fetch: async ({ accessToken: access_token, timeout }) =>
-      readFetched(await api.call(path, { query: { access_token, type }, timeout: timeout() }), 'ticket'),
+    fetch: async ({ accessToken: access_token, deadline }) =>
+      readFetched(await api.call(path, { query: { access_token, type }, deadline }), 'ticket'),
     // A token that is still refused will be replaced, or is refused by mistake: the next try may do.
     withToken: (work) =>
       withToken(tokens, path, work).catch((error: unknown) => {

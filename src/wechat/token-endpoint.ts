@@ -1,4 +1,4 @@
-import type { Api } from './api.js'
+import type { Api, Deadline } from './api.js'
 import type { FetchContext, Fetched } from './credential-options.js'
 import { UpstreamError, WechatError } from './errors.js'
 import { asFetchError, readFetched } from './fetched.js'
@@ -32,9 +32,9 @@ export function tokenEndpoint(api: Api, identity: Identity, governor: Governor):
   const query = { grant_type: 'client_credential', appid: identity.appID, secret: identity.appSecret }
   return {
     exclusive: true,
-    fetch: ({ forced, timeout }) =>
+    fetch: ({ forced, deadline }) =>
       admitted(governor, forced, async () => {
-        const { answer, issued } = await api.dated('/cgi-bin/token', { query, timeout: timeout() })
+        const { answer, issued } = await api.dated('/cgi-bin/token', { query, deadline })
         return { ...readFetched(answer, 'access_token'), issued }
       }),
   }
@@ -46,16 +46,16 @@ export function tokenEndpoint(api: Api, identity: Identity, governor: Governor):
  */
 export function stableTokenEndpoint(api: Api, identity: Identity, governor: Governor): TokenEndpoint {
   const json = { grant_type: 'client_credential', appid: identity.appID, secret: identity.appSecret }
-  const post = (forced: boolean, timeout: () => number) =>
+  const post = (forced: boolean, deadline: Deadline) =>
     admitted(governor, forced, async () => {
-      const call = { json: { ...json, force_refresh: forced }, timeout: timeout() }
+      const call = { json: { ...json, force_refresh: forced }, deadline }
       return readFetched(await api.call('/cgi-bin/stable_token', call), 'access_token')
     })
   return {
     exclusive: false,
-    fetch: async ({ rejected, timeout }) => {
-      const fetched = await post(false, timeout)
-      return fetched.value === rejected ? post(true, timeout) : fetched
+    fetch: async ({ rejected, deadline }) => {
+      const fetched = await post(false, deadline)
+      return fetched.value === rejected ? post(true, deadline) : fetched
     },
   }
 }

@@ -192,7 +192,7 @@ describe('a retry', () => {
 describe('after a restart', () => {
   test.for(['plain', 'safe'] as const)('a retry gets the stored reply, in %s mode', async (mode, { scene }) => {
     const bot = await scene.backEnd(numbered())
-    await withFolder(async (dataDir) => {
+    await withFolder(scene, async (dataDir) => {
       const { message } = await answeredOnce(scene, { dataDir, shop: { mode } }, bot.url)
       for (const _restart of [1, 2]) {
         await scene.stop()
@@ -207,7 +207,7 @@ describe('after a restart', () => {
     scene,
   }) => {
     const [bot, audit] = [await scene.backEnd(() => undefined), await scene.backEnd()]
-    await withFolder(async (dataDir) => {
+    await withFolder(scene, async (dataDir) => {
       const routes = [xmlRoute(bot.url), { ...jsonRoute(audit.url), observe: true }]
       await scene.start(routes, { dataDir })
       const push = scene.sandbox.preparePush()
@@ -232,7 +232,7 @@ describe('after a restart', () => {
   /** The hub ends after WeChat had its `success`, and before the reply; the next one has this back end. */
   async function endedBeforeTheReply(scene: Scene, next: Parameters<Scene['backEnd']>[0], work: () => Promise<void>) {
     const bot = await scene.backEnd(() => undefined)
-    await withFolder(async (dataDir) => {
+    await withFolder(scene, async (dataDir) => {
       await scene.start([jsonRoute(bot.url)], { dataDir })
       const push = scene.push()
       await bot.askedTimes(1)
@@ -279,7 +279,13 @@ async function answeredOnce(scene: Scene, options: Parameters<Scene['start']>[1]
   return push
 }
 
-async function withFolder(work: (folder: string) => Promise<void>): Promise<void> {
+/** The hub ends before its folder goes. */
+async function withFolder(scene: Scene, work: (folder: string) => Promise<void>): Promise<void> {
   const folder = temporaryFolder()
-  await work(folder).finally(() => removeFolder(folder))
+  try {
+    await work(folder)
+  } finally {
+    await scene.stop()
+    removeFolder(folder)
+  }
 }

@@ -16,8 +16,8 @@ const appSecret = '0123456789abcdef0123456789abcdef'
 const nowhere = 'http://127.0.0.1:1/'
 /** So many processes save at the same time, each in a folder of its own. */
 const folders = 4
-/** In ms: about as long as ten saves take. */
-const longestLife = 20
+/** In ms: about as long as five saves take. */
+const longestLife = 10
 
 let root: string
 
@@ -78,7 +78,7 @@ export function describeDisks({ kills }: { readonly kills: number }): void {
         const all = ['mkdirSync', 'chmodSync', 'open', 'writeFile', 'sync', 'close', 'readFileSync', 'renameSync']
         const failed: string[] = []
         // Some calls are made side by side, in any order: another time may bring what this one passed by.
-        for (let nth = 1, version = 2; ; version += 1) {
+        for (let nth = 1, version = 2, rounds = 0; rounds < 20; version += 1) {
           const before = savedIn(folder).version
           const saved = await child.ask('save', { nth, done, version })
           const after = savedIn(folder)
@@ -87,8 +87,10 @@ export function describeDisks({ kills }: { readonly kills: number }): void {
           if (saved.outcome === 'true') expect(after.version).toBe(version)
           if (saved.failed !== undefined) failed.push(saved.failed)
           else if (all.every((name) => failed.includes(name))) break
+          else rounds += 1
           nth = saved.failed === undefined ? 1 : nth + 1
         }
+        expect(failed).toEqual(expect.arrayContaining(all))
         report('EIO of a save', { how, calls: failed.length, of: failed.join(' ') })
         // What could not be removed; nothing else is left beside the file.
         expect(

@@ -15,8 +15,8 @@ const callers = 100
 const ways = [
   { endpoint: 'token', ms: 600_000 },
   { endpoint: 'stable_token', ms: 600_000 },
-  { endpoint: 'token', ms: 3_000 },
-  { endpoint: 'stable_token', ms: 3_000 },
+  { endpoint: 'token', ms: 1_000 },
+  { endpoint: 'stable_token', ms: 1_000 },
   { endpoint: 'token', ms: 0 },
   { endpoint: 'stable_token', ms: 0 },
 ] as const

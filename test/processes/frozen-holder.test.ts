@@ -5,6 +5,7 @@ import { fileStore } from '../../src/stores/file.js'
 import type { TokenEndpointName } from '../../src/wechat/token-endpoint.js'
 import { Child } from '../support/child.js'
 import type { WechatCommands } from '../support/child-wechat.js'
+import { SlowLine } from '../support/slow-line.js'
 import { removeFolder, temporaryFolder } from '../support/temporary-folder.js'
 
 const identity = { appID: 'wx0123456789abcdef', appSecret: '0123456789abcdef0123456789abcdef' }
@@ -34,9 +35,12 @@ class Company {
     this.#apiDomain = await this.sandbox.listen()
   }
 
-  async start(): Promise<Child<WechatCommands>> {
-    const settings = { folder: this.#folder, apiDomain: this.#apiDomain, endpoint: this.#endpoint, ...identity }
-    const program = await Child.start<WechatCommands>('child-wechat', settings)
+  /** `line`: the way on which it reaches WeChat. */
+  async start(line?: SlowLine): Promise<Child<WechatCommands>> {
+    const apiDomain = line?.url ?? this.#apiDomain
+    const settings = { folder: this.#folder, apiDomain, endpoint: this.#endpoint, ...identity }
+    const env = line === undefined ? {} : { NODE_EXTRA_CA_CERTS: line.caFile }
+    const program = await Child.start<WechatCommands>('child-wechat', settings, { env })
     this.#programs.push(program)
     return program
   }
@@ -102,7 +106,7 @@ describe.concurrent.each(endpoints)('the holder of the lock is frozen past its l
   it('while the answer comes: two upstream calls, and the newest token for all', async ({ expect }) => {
     const company = new Company('answered', endpoint)
     await company.open()
-    company.sandbox.faults.add({ kind: 'slow', path: `/cgi-bin/${endpoint}`, times: 1, ms: 3000 })
+    company.sandbox.faults.add({ kind: 'slow', path: `/cgi-bin/${endpoint}`, times: 1, ms: 1000 })
     const holder = await company.start()
     const asked = holder.ask('get', 10).catch(() => undefined)
     await expect.poll(() => company.newest, { interval: 5 }).toBeDefined()
@@ -112,6 +116,28 @@ describe.concurrent.each(endpoints)('the holder of the lock is frozen past its l
     await asked
     await company.expectRightInTheEnd(expect)
     expect(company.fetches).toBe(2)
+  })
+
+  it('while its request leaves, and the answer is lost: one more upstream call, and the newest token for all', async ({
+    expect,
+  }) => {
+    const company = new Company('leaving', endpoint)
+    await company.open()
+    const line = await SlowLine.to(company.sandbox)
+    const holder = await company.start(line)
+    const asked = holder.ask('get', 10).catch(() => undefined)
+    await expect.poll(() => line.waiting, { interval: 5 }).toBeGreaterThan(0)
+    holder.signal('SIGSTOP')
+    await refreshMeanwhile(company)
+    company.sandbox.faults.add({ kind: 'slow', path: `/cgi-bin/${endpoint}`, times: 1, ms: 600_000 })
+    line.let()
+    holder.signal('SIGCONT')
+    await asked
+    // By `stable_token` there is nothing to be made up for.
+    if (endpoint === 'token') await expect.poll(() => company.fetches, { timeout: 20_000 }).toBeGreaterThanOrEqual(2)
+    await company.expectRightInTheEnd(expect)
+    expect(company.fetches).toBeLessThanOrEqual(3)
+    line.close()
   })
 
   it('before it asks WeChat: it does not ask when it goes on, and takes what another one has fetched', async ({

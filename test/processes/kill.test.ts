@@ -12,7 +12,7 @@ const identity = { appID: 'wx0123456789abcdef', appSecret: '0123456789abcdef0123
 /** In ms: about as long as ten refreshes take. */
 const longestLife = 150
 const folders = 4
-const killsPerFolder = 8
+const killsPerFolder = 5
 const seed = newSeed()
 
 let root: string

@@ -46,18 +46,24 @@ export class Child<Served extends Commands> {
 
   /**
    * Resolves when the program serves. `program`: the file's name in this folder, such as `child-lock`. `disk: 'full'`: every
-   * write to a file fails, though files can be made; a number: that which would make a file longer than so many half KiB.
+   * write to a file fails, though files can be made; a number: that which would make a file longer than so many half KiB. `env` is
+   * laid over this process's.
    */
   static async start<Served extends Commands>(
     program: string,
     settings: object = {},
-    { disk }: { disk?: 'full' | number } = {},
+    { disk, env = {} }: { disk?: 'full' | number; env?: NodeJS.ProcessEnv } = {},
   ): Promise<Child<Served>> {
     const script = built(`test/support/${program}.ts`)
     const options = disk === undefined ? {} : withFullDisk(disk === 'full' ? 0 : disk)
-    const process = fork(script, [JSON.stringify(settings)], { cwd: repository, execArgv: [], ...options })
-    const child = new Child<Served>(process)
-    await Promise.race([once(process, 'message'), child.exited])
+    const forked = fork(script, [JSON.stringify(settings)], {
+      cwd: repository,
+      execArgv: [],
+      env: { ...process.env, ...env },
+      ...options,
+    })
+    const child = new Child<Served>(forked)
+    await Promise.race([once(forked, 'message'), child.exited])
     return child
   }
 

@@ -1,5 +1,5 @@
 import { RedisServer } from './redis-server.js'
-import { until } from './until.js'
+import { untilAtLast } from './until.js'
 
 /** The first and the last slot of each master. */
 const slots = [
@@ -35,7 +35,7 @@ export class RedisCluster {
 
   /** Resolves when every member finds the cluster whole, as some seconds after the restart of one. */
   async settled(): Promise<void> {
-    await until(async () => {
+    await untilAtLast(async () => {
       const infos = await Promise.all(this.servers.map((server) => server.command('CLUSTER', 'INFO')))
       return infos.every((info) => isWhole(String(info)))
     })

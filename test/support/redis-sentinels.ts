@@ -1,5 +1,5 @@
 import { RedisServer } from './redis-server.js'
-import { until } from './until.js'
+import { untilAtLast } from './until.js'
 
 const name = 'mymaster'
 const quorum = 2
@@ -52,7 +52,7 @@ export class RedisSentinels {
       const answers = await Promise.all(this.sentinels.map((sentinel) => this.#isReady(sentinel)))
       return answers.every((ready) => ready)
     }
-    await until(healthy)
+    await untilAtLast(healthy)
   }
 
   /** Resolves when the replicas that the master has at present hold all that it holds. */
@@ -60,7 +60,7 @@ export class RedisSentinels {
     const [, written, connected] = await roleOf(await this.master())
     const ports = Array.isArray(connected) ? connected.map(([, port]) => Number(port)) : []
     const replicas = this.servers.filter(({ port }) => ports.includes(port))
-    await until(async () => {
+    await untilAtLast(async () => {
       const roles = await Promise.all(replicas.map(roleOf))
       return roles.every(([, , , , read]) => Number(read) >= Number(written))
     })
@@ -86,7 +86,7 @@ export class RedisSentinels {
     else former.freeze()
     for (const replica of this.#paused) replica.thaw()
     this.#paused = []
-    await until(async () => {
+    await untilAtLast(async () => {
       const [port, ...others] = await this.#named()
       return port !== former.port && others.length === 0 && (await roleOf(await this.master()))[0] === 'master'
     })

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { Governor } from '../../src/wechat/governor.js'
 import { memoryStorage, type Storage } from '../../src/wechat/storage.js'
 import type { Wechat } from '../../src/wechat/wechat.js'
 import { Scene } from '../support/scene.js'
@@ -85,6 +86,21 @@ describe("the day's budget (P5)", () => {
     await scene.pass(7200)
     expect(scene.fetches).toBe(12)
     expect(scene.accepts(await wechat.fetchAccessToken())).toBe(true)
+  })
+
+  it('keeps the distance from what another process forced, though this one stood still before its own and failed', async () => {
+    const storage = memoryStorage()
+    const limits = { daily: 2000, forcedDaily: 20, forcedGap: 30_000 }
+    const governor = () => new Governor({ clock: scene.clock, storage, limits, observe: () => undefined })
+    const [one, two] = [governor(), governor()]
+    await one.admit(true)
+    scene.clock.freeze(30_000)
+    await two.admit(true)
+    await one.failed(true, false)
+    await expect(one.admit(true)).rejects.toMatchObject({ code: 'BUDGET_SPENT', retryAfter: 30 })
+    expect(await two.today()).toBe(1)
+    await two.failed(true, true)
+    await one.admit(true)
   })
 
   it('keeps forced fetches 10 s apart', async () => {

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { endlessLease } from '../../src/wechat/storage.js'
 import type { Wechat } from '../../src/wechat/wechat.js'
 import { account, Scene } from '../support/scene.js'
 import { newSeed, seeded } from '../support/seeded.js'
@@ -233,4 +234,75 @@ it("a save that was done and seemed to fail is no other program's, and costs no 
   await scene.pass(60)
   expect(await wechat.fetchAccessToken()).toBe(first)
   expect(scene.fetches).toBe(1)
+})
+
+describe('a token that was refused is not given out again when it settles whose fetch was the last', () => {
+  it('while a refresh waits for the lock', async () => {
+    let unlocked = Promise.resolve()
+    const view = storage.view()
+    const one = scene.wechat({
+      storage: {
+        ...view,
+        lock: async (_name, work) => {
+          await unlocked
+          return work(endlessLease)
+        },
+      },
+    })
+    const two = scene.wechat({ storage: storage.view() })
+    const hold = holdFirstSave('access_token')
+    const slow = scene.watch(one.fetchAccessToken())
+    await until(hold.reached)
+    await two.fetchAccessToken()
+    scene.sandbox.faults.add({ kind: 'status', path: '/cgi-bin/token' })
+    hold.release()
+    await until(() => scene.happened('refresh-failed').length > 0)
+    await scene.pass(2.5)
+    scene.sandbox.faults.clear()
+    let unlock: () => void = () => undefined
+    unlocked = new Promise((resolve) => {
+      unlock = resolve
+    })
+    const decided = await two.updateAccessToken()
+    await until(() => slow.took !== undefined)
+    scene.steal()
+    const rejecting = one.rejectAccessToken(decided)
+    await until(() => scene.happened('died-early').length > 0)
+    unlock()
+    expect(scene.accepts(await rejecting)).toBe(true)
+  })
+
+  it('while what was fetched before it is saved at last', async () => {
+    const view = storage.view()
+    let isFull = true
+    const one = scene.wechat({
+      storage: {
+        ...view,
+        watch: () => () => undefined,
+        save: async (name, record) => {
+          if (isFull && name === 'access_token') throw new Error('the disk is full')
+          return view.save(name, record)
+        },
+      },
+    })
+    const two = scene.wechat({ storage: storage.view() })
+    const first = await one.fetchAccessToken()
+    await scene.clock.advance(1500)
+    await two.fetchAccessToken()
+    await scene.clock.advance(1500)
+    const refused = await two.updateAccessToken()
+    await scene.settled()
+    await one.rejectAccessToken(first)
+    expect(await one.fetchAccessToken()).toBe(refused)
+    scene.sandbox.faults.add({ kind: 'status', path: '/cgi-bin/token' })
+    scene.steal()
+    expect((await scene.ended(one.rejectAccessToken(refused))).error).toBeDefined()
+    isFull = false
+    for (let second = 0; second < 90; second += 1) {
+      await scene.pass(1)
+      const asked = scene.watch(one.fetchAccessToken())
+      await scene.settled()
+      expect(asked.value).toBeUndefined()
+    }
+  })
 })
