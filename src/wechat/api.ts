@@ -18,6 +18,10 @@ export interface ApiCall {
   readonly headers?: Readonly<Record<string, string>>
   /** In ms, for the whole call. Default: the API's `timeout`. */
   readonly timeout?: number
+}
+
+/** A call that another process may be free to make after a while. */
+export interface FencedCall extends ApiCall {
   /** In place of `timeout`. */
   readonly deadline?: Deadline
 }
@@ -96,17 +100,19 @@ export class Api {
    * @throws {ErrcodeError} when WeChat answers with an errcode other than 0.
    * @throws {UpstreamError} when WeChat can't be reached, takes too long, or answers something else than a JSON object.
    */
-  async call(path: string, call: ApiCall = {}): Promise<Answer> {
+  async call(path: string, call: FencedCall = {}): Promise<Answer> {
     return (await this.dated(path, call)).answer
   }
 
   /** As `call`, and when WeChat made what it answered, if it tells the time. */
-  async dated(path: string, call: ApiCall = {}): Promise<{ answer: Answer; issued: Issued | undefined }> {
+  async dated(path: string, call: FencedCall = {}): Promise<{ answer: Answer; issued: Issued | undefined }> {
+    // Before the call begins: what is called off here was none.
+    const timeout = call.deadline?.left() ?? call.timeout ?? this.#timeout
     const started = this.#clock.monotonic()
     const finished = (outcome: ApiObservation['outcome'], errcode: number) =>
       this.#observe({ path: withoutQuery(path), outcome, errcode, ms: this.#clock.monotonic() - started })
     try {
-      const response = await this.#send(path, call)
+      const response = await this.#send(path, { ...call, timeout })
       const answer = this.#read(response)
       finished('ok', 0)
       return { answer, issued: issuedAt(response.date, response.called) }
@@ -124,17 +130,16 @@ export class Api {
     this.#agent.https.destroy()
   }
 
-  async #send(path: string, call: ApiCall): Promise<Response> {
-    const { json, body, deadline } = call
+  async #send(path: string, call: FencedCall & { readonly timeout: number }): Promise<Response> {
+    const { json, body, headers, timeout, deadline } = call
     const { got } = await loadGot()
-    const timeout = deadline?.left() ?? call.timeout ?? this.#timeout
     const began = this.#clock.now()
     const started = this.#clock.monotonic()
     const request = got(this.#url(path, call.query), {
       method: call.method ?? (json === undefined && body === undefined ? 'GET' : 'POST'),
       ...(json === undefined ? {} : { json }),
       ...(body === undefined ? {} : { body }),
-      ...(call.headers === undefined ? {} : { headers: call.headers }),
+      ...(headers === undefined ? {} : { headers }),
       agent: this.#agent,
       timeout: { request: timeout },
       retry: { limit: 0 },
@@ -152,9 +157,9 @@ export class Api {
     })
     if (deadline !== undefined) request.on('request', (outgoing) => watchDeparture(outgoing, deadline, cancel))
     try {
-      const { statusCode, headers, body: text } = await request
+      const { statusCode, headers: given, body: text } = await request
       const called = { began, ended: this.#clock.now(), elapsed: this.#clock.monotonic() - started }
-      return { status: statusCode, date: headers.date, called, body: text }
+      return { status: statusCode, date: given.date, called, body: text }
     } catch (error) {
       throw cancelled ?? error
     }

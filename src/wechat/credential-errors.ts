@@ -26,7 +26,11 @@ export function tooShort(expiresIn: number): WechatError {
 }
 
 export function leaseOver(): WechatError {
-  return new WechatError('LOCK_BUSY', 'this process was paused while it held the lock', { kind: 'transient' })
+  return new WechatError(
+    'LOCK_BUSY',
+    'the lock was over before WeChat could be asked: this process stood still, or the store lost it',
+    { kind: 'transient' },
+  )
 }
 
 export function tooLateToAsk(): UpstreamError {

@@ -4,7 +4,7 @@ import { asWechatError, closed, overtaken, stillRefused, tooShort, tooSlow } fro
 import type { CredentialHappening, CredentialName, RefreshCause } from './credential-event.js'
 import type { CredentialOptions, CredentialState } from './credential-options.js'
 import { CredentialRecord } from './credential-record.js'
-import { CredentialUnavailable, WechatError } from './errors.js'
+import { CredentialUnavailable, UpstreamError, WechatError } from './errors.js'
 import { FetchWindow } from './fetch-window.js'
 import { asHeld, type Current, currentFromStore, type Held, leftOf, type Source, secondsLeft } from './held.js'
 import { type Issued, isIssuedAfter } from './issued.js'
@@ -418,7 +418,8 @@ export class Credential {
     const { value, expiresIn, issued } = await this.#options
       .fetch({ forced: rejected !== undefined, rejected, accessToken, deadline: window })
       .catch((error: unknown) => {
-        if (window.mayBeLate && this.#options.exclusive) this.#contested = {}
+        const mayHaveEndedAnother = error instanceof UpstreamError && error.delivered && window.mayBeLate
+        if (mayHaveEndedAnother && this.#options.exclusive) this.#contested = {}
         throw error
       })
     if (value === rejected) throw stillRefused()

@@ -1,34 +1,26 @@
 import type { ClientRequest } from 'node:http'
-import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import type { Deadline } from './api.js'
 
 /**
- * Asks the deadline before a request leaves, and calls it off by `cancel` if it must not; tells when it has left. It leaves once its
- * connection stands. With a new one by TLS that is when the handshake ends, of which is told only afterwards.
+ * Asks the deadline before a request leaves, and calls it off by `callOff` if it must not; tells when it has left. It leaves when its
+ * connection stands, with TLS after the handshake.
  */
-export function watchDeparture(outgoing: ClientRequest, deadline: Deadline, cancel: (reason: unknown) => void): void {
+export function watchDeparture(outgoing: ClientRequest, deadline: Deadline, callOff: (reason: unknown) => void): void {
   outgoing.once('socket', (socket) => {
-    if (!socket.connecting) {
-      if (mayLeave(socket, deadline, cancel)) deadline.departed()
-      return
+    const leave = () => {
+      try {
+        deadline.leaving()
+      } catch (error) {
+        // What waits for the connection is not written to it then.
+        socket.destroy()
+        callOff(error)
+        return
+      }
+      outgoing.once('finish', () => deadline.departed())
     }
-    // Before what waits for the connection is written to it.
-    socket.once('connect', () => {
-      if (!mayLeave(socket, deadline, cancel)) return
-      if (socket instanceof TLSSocket) socket.once('secureConnect', () => deadline.departed())
-      else deadline.departed()
-    })
+    // A new connection tells of itself here before the request is written to it.
+    if (socket.connecting) socket.once(socket instanceof TLSSocket ? 'secureConnect' : 'connect', leave)
+    else leave()
   })
-}
-
-function mayLeave(socket: Socket, deadline: Deadline, cancel: (reason: unknown) => void): boolean {
-  try {
-    deadline.leaving()
-    return true
-  } catch (error) {
-    socket.destroy()
-    cancel(error)
-    return false
-  }
 }

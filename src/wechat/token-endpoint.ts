@@ -65,14 +65,10 @@ async function admitted(governor: Governor, forced: boolean, fetch: () => Promis
   try {
     return await fetch()
   } catch (error) {
-    await governor.failed(forced, wasAsked(error))
+    // Without the lock another process may be counting: what was called off stays counted.
+    if (error instanceof WechatError && error.code === 'LOCK_BUSY') throw error
+    await governor.failed(forced, !(error instanceof UpstreamError) || error.delivered)
     // On a token fetch 40001 means the secret (PROTOCOL section 10).
     throw asFetchError(error, 'permanent')
   }
-}
-
-/** Whether WeChat may have counted the call. */
-function wasAsked(error: unknown): boolean {
-  if (error instanceof UpstreamError) return error.delivered
-  return !(error instanceof WechatError && error.code === 'LOCK_BUSY')
 }

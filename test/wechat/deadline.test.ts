@@ -1,61 +1,54 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Sandbox } from '../../src/sandbox/sandbox.js'
-import { Api } from '../../src/wechat/api.js'
 import { FetchWindow } from '../../src/wechat/fetch-window.js'
+import { Child } from '../support/child.js'
+import type { CallCommands } from '../support/child-call.js'
 import { MovableClock } from '../support/movable-clock.js'
 import { account } from '../support/scene.js'
+import { SlowLine } from '../support/slow-line.js'
 
 const path = '/cgi-bin/token'
 const query = { grant_type: 'client_credential', appid: account.appID, secret: account.appSecret }
 
-let sandbox: Sandbox
-let api: Api
-let told: string[]
+describe.each([
+  { by: 'HTTP', connection: 'new' },
+  { by: 'HTTP', connection: 'kept' },
+  { by: 'HTTPS', connection: 'new' },
+  { by: 'HTTPS', connection: 'kept' },
+])('a call with a deadline by $by, with a $connection connection', ({ by, connection }) => {
+  let sandbox: Sandbox
+  let line: SlowLine
+  let caller: Child<CallCommands>
 
-beforeEach(async () => {
-  sandbox = new Sandbox({ accounts: [account] })
-  api = new Api({ apiDomain: await sandbox.listen() })
-  told = []
-})
-
-afterEach(async () => {
-  api.close()
-  await sandbox.close()
-})
-
-/** A deadline that is over at this step. */
-function over(step?: 'left' | 'leaving') {
-  const tell = (name: string) => {
-    told.push(name)
-    if (name === step) throw new Error(`over: ${name}`)
-  }
-  return {
-    left: () => {
-      tell('left')
-      return 5000
-    },
-    leaving: () => tell('leaving'),
-    departed: () => tell('departed'),
-  }
-}
-
-describe.each(['new', 'kept'])('a call with a deadline, by a %s connection', (connection) => {
   beforeEach(async () => {
-    if (connection === 'kept') await api.call(path, { query })
+    sandbox = new Sandbox({ accounts: [account] })
+    line = await SlowLine.to(sandbox)
+    line.let()
+    const apiDomain = by === 'HTTPS' ? line.url : await sandbox.listen()
+    // Whom it trusts Node reads only when it starts.
+    caller = await Child.start<CallCommands>('child-call', { apiDomain }, { env: { NODE_EXTRA_CA_CERTS: line.caFile } })
+    if (connection === 'kept') await caller.ask('call', { path, query })
+  })
+
+  afterEach(async () => {
+    await Child.killAll()
+    line.close()
+    await sandbox.close()
   })
 
   it('asks it before it begins and before it leaves, and tells when it has left', async () => {
-    const { access_token } = await api.call(path, { query, deadline: over() })
-    expect(access_token).toBe(sandbox.tokens.current(account.appID, 'token')?.access_token)
-    expect(told).toEqual(['left', 'leaving', 'departed'])
+    const before = sandbox.requests.count(path)
+    expect(await caller.ask('call', { path, query })).toEqual({ told: ['left', 'leaving', 'departed'], failure: null })
+    expect(sandbox.requests.count(path)).toBe(before + 1)
   })
 
-  it.each(['left', 'leaving'] as const)('does not reach WeChat when it is over: %s', async (step) => {
+  it.each(['left', 'leaving'] as const)('does not reach WeChat when it is over: %s', async (over) => {
     const before = sandbox.requests.count(path)
-    await expect(api.call(path, { query, deadline: over(step) })).rejects.toThrow(`over: ${step}`)
-    await api.call('/cgi-bin/getcallbackip').catch(() => undefined)
+    const { told, failure } = await caller.ask('call', { path, query, over })
+    expect(failure).toBe(`Error: over: ${over}`)
+    await caller.ask('call', { path: '/cgi-bin/getcallbackip', query: {} })
     expect(sandbox.requests.count(path)).toBe(before)
-    expect(told.at(-1)).toBe(step)
+    expect(told.at(-1)).toBe(over)
   })
 })
 
@@ -78,7 +71,7 @@ describe('the window of a fetch', () => {
     for (const late of [() => window.left(), () => window.leaving()])
       expect(late).toThrow('before WeChat could be asked')
     clock.freeze(500)
-    for (const late of [() => window.left(), () => window.leaving()]) expect(late).toThrow('this process was paused')
+    for (const late of [() => window.left(), () => window.leaving()]) expect(late).toThrow('this process stood still')
   })
 
   it.each([

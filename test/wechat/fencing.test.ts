@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { endlessLease } from '../../src/wechat/storage.js'
+import { endlessLease, type Storage } from '../../src/wechat/storage.js'
 import type { Wechat } from '../../src/wechat/wechat.js'
 import { account, Scene } from '../support/scene.js'
 import { newSeed, seeded } from '../support/seeded.js'
@@ -234,6 +234,43 @@ it("a save that was done and seemed to fail is no other program's, and costs no 
   await scene.pass(60)
   expect(await wechat.fetchAccessToken()).toBe(first)
   expect(scene.fetches).toBe(1)
+})
+
+describe('a request that left when the lock was over', () => {
+  /** The lease ends between the last look at it and the departure of the first request. */
+  function endingLease(): Storage {
+    let looks = 0
+    const remaining = () => {
+      looks += 1
+      return looks === 3 || looks === 4 ? -1 : 6000
+    }
+    return { ...storage.view(), lock: (_name, work) => work({ remaining }) }
+  }
+
+  it('and got no answer is made up for by one more fetch', async () => {
+    const [one, two] = [scene.wechat({ storage: endingLease() }), scene.wechat({ storage: storage.view() })]
+    await two.fetchAccessToken()
+    await scene.clock.advance(7_000_000)
+    scene.sandbox.faults.add({ kind: 'truncate', path: '/cgi-bin/token', times: 1 })
+    const late = await scene.ended(one.updateAccessToken())
+    expect(late.error).toMatchObject({ code: 'UPSTREAM_UNREACHABLE' })
+    const before = scene.fetches
+    await two.updateAccessToken()
+    await scene.pass(30)
+    expect(scene.fetches).toBe(before + 2)
+    await expectBothAlive(one, two)
+  })
+
+  it('and was refused by WeChat needs none', async () => {
+    const [one, two] = [scene.wechat({ storage: endingLease() }), scene.wechat({ storage: storage.view() })]
+    await two.fetchAccessToken()
+    scene.sandbox.faults.add({ kind: 'errcode', errcode: 45011, path: '/cgi-bin/token', times: 1 })
+    expect((await scene.ended(one.updateAccessToken())).error).toMatchObject({ errcode: 45011 })
+    const before = scene.fetches
+    await scene.pass(60)
+    await expectBothAlive(one, two)
+    expect(scene.fetches).toBe(before)
+  })
 })
 
 describe('a token that was refused is not given out again when it settles whose fetch was the last', () => {
