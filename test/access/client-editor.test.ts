@@ -12,7 +12,7 @@ import { Child } from '../support/child.js'
 import type { ClientCommands } from '../support/child-clients.js'
 import type { LockCommands } from '../support/child-lock.js'
 import { newSeed, seeded } from '../support/seeded.js'
-import { until } from '../support/until.js'
+import { untilForAMoment } from '../support/until.js'
 
 const seed = newSeed()
 const crm = { name: 'crm', accounts: ['shop'], scopes: ['token' as const] }
@@ -149,7 +149,7 @@ it('writes nothing over what an operator has written by hand meanwhile, and stil
   const byHand = { clients: [{ ...crm, name: 'by-hand', keyHashes: ['a'.repeat(64)] }] }
   const adding = editor.add({ ...crm, name: 'bot' })
   // The old file has been read by now, and the new one is not yet in its place.
-  await until(() => readdirSync(dataDir).some((name) => name.endsWith('.tmp')))
+  await untilForAMoment(() => readdirSync(dataDir).some((name) => name.endsWith('.tmp')))
   writeFileSync(clientsFile(dataDir), JSON.stringify(byHand))
   await adding
   expect((await stored())?.map(({ name }) => name)).toEqual(['by-hand', 'bot'])

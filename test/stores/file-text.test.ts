@@ -7,9 +7,9 @@ import { fileText } from '../../src/stores/file-text.js'
 import { Child } from '../support/child.js'
 import type { LockCommands } from '../support/child-lock.js'
 import type { TextCommands } from '../support/child-text.js'
-import { turn } from '../support/movable-clock.js'
 import { newSeed, seeded } from '../support/seeded.js'
 import { removeFolder, temporaryFolder } from '../support/temporary-folder.js'
+import { untilForAMoment } from '../support/until.js'
 import { describeStoredText } from './stored-text-contract.js'
 
 const seed = newSeed()
@@ -61,8 +61,7 @@ describe('a file of text', () => {
     const text = fileText(path)
     await text.write('one', undefined)
     const writing = text.write('two', await text.identity())
-    // Looked for without a pause: it is there for a moment only.
-    while (!readdirSync(data).some((name) => name.endsWith('.tmp'))) await turn()
+    await untilForAMoment(() => readdirSync(data).some((name) => name.endsWith('.tmp')))
     writeFileSync(path, 'by hand')
     expect(await writing).toBe(false)
     expect(stored()).toBe('by hand')

@@ -22,6 +22,11 @@ export function untilAtLast(holds: () => boolean | Promise<boolean>): Promise<vo
   return lookedFor(holds, () => delay(50))
 }
 
+/** As `until`, for what lasts a moment only: it is looked for without a pause. */
+export function untilForAMoment(holds: () => boolean | Promise<boolean>): Promise<void> {
+  return lookedFor(holds, turn)
+}
+
 async function lookedFor(holds: () => boolean | Promise<boolean>, pause: () => Promise<void>): Promise<void> {
   const start = performance.now()
   while (!(await holds())) {
