@@ -9,8 +9,7 @@ export default defineConfig({
     pool: 'forks',
     // Files share a process, and what it has loaded: they leave nothing behind there. That is a fifth of the time.
     isolate: false,
-    // More than the cores of a small machine: many tests wait, for a lease to run out or a server to be missed.
-    maxWorkers: 4,
+    maxWorkers: 2,
     sequence: { sequencer: LongestFirst },
     testTimeout: 60_000,
     hookTimeout: 60_000,
