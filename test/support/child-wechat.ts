@@ -63,6 +63,9 @@ const commands = {
 
   update: () => wechat.updateAccessToken(),
 
+  /** Answers when what it was at before has gone as far as it can: a request that WeChat has is known here to have left. */
+  turn: () => new Promise((resolve) => setImmediate(resolve)),
+
   /** Refreshes as fast as it can for good, and tells each refresh that is done. */
   refreshForever(): void {
     void refreshForever()
