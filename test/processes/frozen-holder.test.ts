@@ -127,6 +127,26 @@ describe.concurrent.each(endpoints)('the holder of the lock is frozen past its l
     expect(company.fetches).toBe(2)
   })
 
+  it('as its request leaves, unanswered: one more upstream call where nobody knows which token lives', async ({
+    expect,
+  }) => {
+    const company = new Company('leaves', endpoint)
+    await company.open()
+    company.sandbox.faults.add({ kind: 'slow', path: `/cgi-bin/${endpoint}`, times: 1, ms: 600_000 })
+    const holder = await company.start()
+    await holder.ask('freezeAsItLeaves')
+    const asked = holder.ask('get', 10).catch(() => undefined)
+    await expect.poll(() => company.newest, { interval: 5 }).toBeDefined()
+    await refreshMeanwhile(company)
+    holder.signal('SIGCONT')
+    await asked
+    // stable_token gives the same token to all.
+    const fetches = endpoint === 'token' ? 3 : 2
+    await expect.poll(() => company.fetches).toBe(fetches)
+    await company.expectRightInTheEnd(expect)
+    expect(company.fetches).toBe(fetches)
+  })
+
   it('while its connection is made: it does not ask when it goes on, and takes what another one has fetched', async ({
     expect,
   }) => {

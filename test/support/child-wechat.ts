@@ -1,3 +1,5 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import type { ClientRequest } from 'node:http'
 import { fileStore } from '../../src/stores/file.js'
 import type { Storage } from '../../src/wechat/storage.js'
 import type { TicketType } from '../../src/wechat/ticket-endpoint.js'
@@ -79,6 +81,16 @@ const commands = {
   },
 
   goOn: () => goOn(),
+
+  /** The next request freezes this process when it has left, before that can be known here. */
+  freezeAsItLeaves(): void {
+    const freeze = (message: unknown) => {
+      unsubscribe('http.client.request.start', freeze)
+      const { request } = message as { request: ClientRequest }
+      request.prependOnceListener('finish', () => process.kill(process.pid, 'SIGSTOP'))
+    }
+    subscribe('http.client.request.start', freeze)
+  },
 }
 
 async function refreshForever(): Promise<never> {
