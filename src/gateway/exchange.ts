@@ -1,9 +1,9 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import type { Dispatcher } from 'undici'
+import { EndedWhilePaused } from './connection-end.js'
 import { headersDown } from './headers.js'
 import { StrikeOut } from './strike-out.js'
 import { longestError, saysTokenDead } from './token-death.js'
-import { EndedWhilePaused } from './upstream.js'
 
 /**
  * How a call of WeChat ended: its answer is sent on (`answered`), it says that the token is dead (then nothing is sent yet

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { buildConnector, Client, Dispatcher, Pool } from 'undici'
+import { resetCode, takingEnds } from './connection-end.js'
 
 /** Calls under way at one time; more wait. Each takes two of the file descriptors that a process has, often 4,096 or more. */
 const mostConnections = 1024
@@ -21,11 +22,6 @@ export interface UpstreamCall {
   readonly query: string
   readonly headers: string[]
   readonly body: Dispatcher.DispatchOptions['body']
-}
-
-/** WeChat ended the connection while the caller was slow: all that it sent has been taken. */
-export class EndedWhilePaused extends Error {
-  override readonly name = 'EndedWhilePaused'
 }
 
 /** The one place that the gateway talks to (P10): the origin of WeChat's API, by connections that are kept. */
@@ -111,28 +107,7 @@ export class Upstream {
 
   #noteError(error: NodeJS.ErrnoException, socket: Socket): void {
     if (socket.bytesRead > 0) this.#ofKept.add(error)
-    // undici 7 takes this code for an end: it would call a broken answer whole, or throw out of the event if it is paused.
-    if (error.code === 'ECONNRESET') error.code = 'WECHAT_RESET'
-  }
-}
-
-/**
- * What undici 7 does at the end of a connection that was not to be kept throws if the answer is paused, out of an event,
- * where nobody catches it (nodejs/undici#5360; mended in 8, which needs Node 22).
- */
-function takingEnds(socket: Socket, attach: () => void): void {
-  const before = new Set(socket.listeners('end'))
-  attach()
-  for (const listener of socket.listeners('end')) {
-    if (before.has(listener)) continue
-    socket.removeListener('end', listener as () => void)
-    socket.on('end', () => {
-      try {
-        Reflect.apply(listener, socket, [])
-      } catch (cause) {
-        socket.destroy(new EndedWhilePaused('the connection has ended', { cause }))
-      }
-    })
+    if (error.code === 'ECONNRESET') error.code = resetCode
   }
 }
 

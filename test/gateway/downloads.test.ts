@@ -113,6 +113,16 @@ describe.each(Object.entries(framings))('a download whose end is told %s', (_how
     await until(async () => (await scene.outcomes())['broken-off'] === 1)
     expect((await scene.ask('/healthz')).status).toBe(200)
   })
+
+  it.each([100, 20_000])('is broken when WeChat resets it with its last %d bytes', async (bytes) => {
+    scene.wechat.answer = (_request, response) => {
+      response.setHeader('content-type', 'image/jpeg')
+      frame(response)
+      response.write(file.subarray(0, bytes), () => response.socket?.resetAndDestroy())
+    }
+    await expect(scene.begin(path).then(readAll)).rejects.toThrow(/aborted|ECONNRESET/)
+    await until(async () => (await scene.outcomes())['broken-off'] === 1)
+  })
 })
 
 it('WeChat sends no faster than the caller reads', async () => {

@@ -1,0 +1,49 @@
+import type { Socket } from 'node:net'
+
+/** WeChat ended the connection while the caller was slow: all that it sent has been taken. */
+export class EndedWhilePaused extends Error {
+  override readonly name = 'EndedWhilePaused'
+}
+
+/** In place of ECONNRESET, which undici 7 takes for an end: it would call a broken answer whole, or throw out of the event if it is paused. */
+export const resetCode = 'WECHAT_RESET'
+
+/** WeChat broke the connection: what it sent may lack its end. */
+export class ConnectionReset extends Error {
+  override readonly name = 'ConnectionReset'
+  readonly code = resetCode
+}
+
+/**
+ * Has `attach` put undici's listeners on a new connection, and mends how they take its end:
+ *
+ * - What undici 7 does at the end of a connection that was not to be kept throws if the answer is paused, out of an event, where
+ *   nobody catches it (nodejs/undici#5360; mended in 8, which needs Node 22).
+ * - libuv tells of a reset that comes with the last bytes as of an end (libuv/libuv#2319; libuv/libuv#4997 mends it). An answer that ends
+ *   with its connection would pass for whole.
+ */
+export function takingEnds(socket: Socket, attach: () => void): void {
+  const before = new Set(socket.listeners('end'))
+  attach()
+  for (const listener of socket.listeners('end')) {
+    if (before.has(listener)) continue
+    socket.removeListener('end', listener as () => void)
+    socket.on('end', () => {
+      if (isReset(socket)) {
+        socket.destroy(new ConnectionReset('the connection was reset'))
+        return
+      }
+      try {
+        Reflect.apply(listener, socket, [])
+      } catch (cause) {
+        socket.destroy(new EndedWhilePaused('the connection has ended', { cause }))
+      }
+    })
+  }
+}
+
+/** Whether a connection that seems to have ended was reset. A socket has a peer as long as this side has not ended it too. */
+function isReset(socket: Socket): boolean {
+  // Node asks the system for it with the first look at it, and undici looks only when all is over.
+  return socket.remoteAddress === undefined
+}
