@@ -6,6 +6,9 @@ import { isIssuedAfter } from './issued.js'
 import { readRecord, type Stored, writeRecord } from './record.js'
 import type { Storage } from './storage.js'
 
+/** The storage is looked into this often at most for one who only shows a value, in ms. */
+const peekGap = 1_000
+
 /** One credential's record in a storage. What fails there is told as an event. */
 export class CredentialRecord {
   readonly #name: string
@@ -17,6 +20,7 @@ export class CredentialRecord {
   /** The highest version that was saved from here. */
   #saved = 0
   #isMissing = false
+  #peeked: { readonly at: number; readonly stored: Promise<Stored | undefined> } | undefined
   #unwatch: (() => void) | undefined
 
   constructor(options: {
@@ -41,6 +45,13 @@ export class CredentialRecord {
   /** Whether the last read has shown that nothing is stored that could be understood. */
   get isMissing(): boolean {
     return this.#isMissing
+  }
+
+  /** As `look`, as it was at most a second ago: any stranger can ask. */
+  peek(): Promise<Stored | undefined> {
+    const now = this.#clock.monotonic()
+    if (this.#peeked === undefined || now - this.#peeked.at >= peekGap) this.#peeked = { at: now, stored: this.look() }
+    return this.#peeked.stored
   }
 
   /** As `read`; nothing too where the storage says that nothing may be done without it. */
