@@ -1,10 +1,6 @@
+import type { ErrorLog } from '../error-log.js'
 import { isAway } from '../stores/store.js'
 import type { SigningKeysEvent } from './signing-keys.js'
-
-/** What of a log is needed here. */
-export interface ErrorLog {
-  error(about: object, message: string): void
-}
 
 /** Writes what happens to the keys that hub tokens are signed with into the log. */
 export function logSigningKeys(log: ErrorLog, event: SigningKeysEvent): void {

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { z } from 'zod'
+import { errorCode } from '../error-code.js'
 import type { Scope } from '../http/route.js'
 import { type FoundText, type StoredText, StoreError } from '../stores/store.js'
 import type { Client } from './client.js'
@@ -112,14 +113,10 @@ async function readFrom(text: Pick<StoredText, 'read' | 'where'>): Promise<Found
   } catch (error) {
     // Nothing is wrong with the clients: there is nothing to restore.
     if (error instanceof StoreError) throw error
-    throw new StoredClientsError(text.where, `it cannot be read (${codeOf(error)})`)
+    throw new StoredClientsError(text.where, `it cannot be read (${errorCode(error) ?? 'unknown'})`)
   }
 }
 
 function areApart(values: readonly string[]): boolean {
   return new Set(values).size === values.length
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown'
 }

@@ -1,3 +1,5 @@
+import { errorCode } from '../error-code.js'
+
 /**
  * What was wrong with a back end:
  * - `timeout`: it took longer than the route's `timeout`;
@@ -46,13 +48,9 @@ export class BackEndFault extends Error {
   readonly status: number | undefined
 
   constructor(kind: FaultKind, { status, because, cause }: FaultDetails = {}) {
-    const more = because ?? (status === undefined ? codeOf(cause) : `HTTP status ${status}`)
+    const more = because ?? (status === undefined ? (errorCode(cause) ?? '') : `HTTP status ${status}`)
     super(`${sentences[kind]}${more === '' ? '' : ` (${more})`}`, cause === undefined ? undefined : { cause })
     this.kind = kind
     this.status = status
   }
-}
-
-function codeOf(cause: unknown): string {
-  return cause instanceof Error && 'code' in cause ? String(cause.code) : ''
 }

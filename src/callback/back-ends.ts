@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { type ClientRequest, Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
+import { errorCode } from '../error-code.js'
 import type { Clock } from '../wechat/clock.js'
 import { BackEndFault } from './back-end-fault.js'
 
@@ -70,7 +71,7 @@ export class BackEnds {
     } catch (error) {
       if (signal.aborted) throw signal.reason
       // The back end closed a kept connection just as it was used again: nobody has read the request.
-      if (sent?.reusedSocket && !answered && ['ECONNRESET', 'EPIPE'].includes(codeOf(error)))
+      if (sent?.reusedSocket && !answered && ['ECONNRESET', 'EPIPE'].includes(errorCode(error) ?? ''))
         return this.#exchange(request, signal)
       throw error instanceof BackEndFault ? error : new BackEndFault(faultOf(error), { cause: error })
     }
@@ -131,12 +132,8 @@ function textOf(bytes: Buffer): string {
   return bytes.toString('utf8')
 }
 
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : ''
-}
-
 function faultOf(error: unknown): 'reset' | 'rubbish' | 'unreachable' {
-  const code = codeOf(error)
+  const code = errorCode(error) ?? ''
   // What came is no HTTP.
   if (code.startsWith('HPE_')) return 'rubbish'
   const reset = ['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE'].includes(code)

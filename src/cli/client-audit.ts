@@ -1,6 +1,7 @@
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import type { Config } from '../config.js'
+import { errorCode } from '../error-code.js'
 import { Audit } from '../ops/audit.js'
 import { cleanText } from '../ops/log-redaction.js'
 import { systemClock } from '../wechat/clock.js'
@@ -24,7 +25,8 @@ export async function auditChange(
     clean: (text) => cleanText(text, terminal.secrets),
     observe: (event) => {
       if (event.type !== 'failed') return
-      terminal.tell(`The change is made, but it is not in the audit log (${codeOf(event.error)}): ${folder}`)
+      const code = errorCode(event.error) ?? 'unknown error'
+      terminal.tell(`The change is made, but it is not in the audit log (${code}): ${folder}`)
     },
   })
   const detail = `by ${operator} on the command line`
@@ -39,8 +41,4 @@ function nameOfUser(): string {
     // In a container a user needs no name.
     return `uid ${process.getuid?.()}`
   }
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
 }

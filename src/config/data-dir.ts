@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { chmod, mkdir, open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { errorCode } from '../error-code.js'
 import { ConfigError } from './fault.js'
 
 const reasons: Readonly<Record<string, { problem: string; remedy: string }>> = {
@@ -52,7 +53,7 @@ async function probe(file: string): Promise<void> {
 }
 
 function explain(error: unknown): { problem: string; remedy: string } {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
+  const code = errorCode(error) ?? 'unknown error'
   // mkdir says EEXIST where the path itself is a file.
   return (
     reasons[code === 'EEXIST' ? 'ENOTDIR' : code] ?? {

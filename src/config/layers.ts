@@ -3,6 +3,7 @@ import { hostname } from 'node:os'
 import { basename, delimiter, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Load, Util } from 'config/lib/util.js'
+import { errorCode } from '../error-code.js'
 import { type Fault, readableName } from './fault.js'
 
 /** `config/` of the package, both from `src/config/` and from `dist/config/`. */
@@ -95,7 +96,7 @@ function explain(error: unknown): { problem: string; remedy: string } {
     return { problem: 'does not hold an object of settings', remedy: 'begin it with { and end it with }' }
   }
   const message = error instanceof Error ? error.message : ''
-  const code = codeOf(error) ?? /Error code is: (E[A-Z]+)/.exec(message)?.[1]
+  const code = errorCode(error) ?? /Error code is: (E[A-Z]+)/.exec(message)?.[1]
   if (code !== undefined) {
     return { problem: `cannot be read (${code})`, remedy: 'let the user that runs the hub read it, or remove it' }
   }
@@ -131,7 +132,7 @@ function unusable(folder: string): string | undefined {
     readdirSync(folder)
     return undefined
   } catch (error) {
-    return codeOf(error) ?? 'unknown error'
+    return errorCode(error) ?? 'unknown error'
   }
 }
 
@@ -162,8 +163,4 @@ function leaves(mapping: unknown, path: string[] = []): Leaf[] {
 /** Only plain digits are a number. Anything else stays a text, which the schema refuses. */
 function strictNumber(value: string): number | string {
   return /^(?:0|[1-9]\d{0,8})$/.test(value) ? Number(value) : value
-}
-
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error ? String(error.code) : undefined
 }

@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
+import { errorCode } from '../error-code.js'
 import { type StoreEvent, StoreInUseError } from '../stores/level.js'
 import { openLocalStores } from '../stores/local-stores.js'
 import type { Entry, KeyValueStore } from '../stores/store.js'
@@ -27,7 +28,7 @@ export async function openFolder(folder: string, tell: (line: string) => void): 
   if (unusable !== undefined) {
     await stores.close()
     throw new MoveError(
-      `the store in ${folder} cannot be opened (${codeOf(unusable)}): is the folder the hub's, and writable?`,
+      `the store in ${folder} cannot be opened (${errorCode(unusable) ?? 'unknown error'}): is the folder the hub's, and writable?`,
     )
   }
   return {
@@ -85,8 +86,4 @@ async function* listed(records: KeyValueStore, appID: string, kind: Kind): Async
     if (last === undefined || entries.length < page) return
     after = last.key
   }
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
 }

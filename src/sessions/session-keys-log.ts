@@ -1,9 +1,5 @@
+import type { ErrorLog } from '../error-log.js'
 import type { SessionKeysEvent } from './session-keys.js'
-
-/** What of a log is needed here. */
-export interface ErrorLog {
-  error(about: object, message: string): void
-}
 
 /** Writes what happens to the keys that session_keys are enciphered with into the log. */
 export function logSessionKeys(log: ErrorLog, event: SessionKeysEvent): void {

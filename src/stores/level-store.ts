@@ -1,3 +1,4 @@
+import { errorCode } from '../error-code.js'
 import type { Clock } from '../wechat/clock.js'
 import { checkChange, checkRange, checkText, keyOf, latestOf } from './check-change.js'
 import { Batches } from './level-batches.js'
@@ -194,7 +195,7 @@ const notOpen = ['LEVEL_DATABASE_NOT_OPEN', 'LEVEL_ITERATOR_NOT_OPEN']
 
 function storeErrorFrom(error: unknown): StoreError {
   if (error instanceof StoreError) return error
-  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  const code = errorCode(error) ?? ''
   if (notOpen.includes(code)) return new StoreError('STORE_AWAY', 'the store is being opened anew', error)
   if (code === 'LEVEL_CORRUPTION') {
     return new StoreError('STORE_DAMAGED', 'the store is damaged', error)

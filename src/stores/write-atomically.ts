@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { renameSync } from 'node:fs'
 import { link, open, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { errorCode } from '../error-code.js'
 
 /** How the unfinished files of this module end. One that is older than a minute was left by a process that died. */
 export const unfinishedEnding = '.tmp'
@@ -34,7 +35,7 @@ export async function createAtomically(path: string, text: string): Promise<bool
       await link(unfinished, path)
       return true
     } catch (error) {
-      if (codeOf(error) === 'EEXIST') return false
+      if (errorCode(error) === 'EEXIST') return false
       // No hard links here (FAT, some network folders).
       renameSync(unfinished, path)
       return true
@@ -72,8 +73,4 @@ async function syncFolder(path: string): Promise<void> {
   } finally {
     await folder.close()
   }
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined
 }

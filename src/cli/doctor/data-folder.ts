@@ -3,6 +3,7 @@ import { type Dirent, statSync } from 'node:fs'
 import { readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Config } from '../../config.js'
+import { errorCode } from '../../error-code.js'
 import type { Finding } from './finding.js'
 
 /** How many files with wrong modes are named. */
@@ -33,8 +34,9 @@ async function writable(dataDir: string): Promise<Finding> {
     await writeFile(probe, 'probe', { flag: 'wx', mode: 0o600, flush: true })
     return { check, result: 'ok', what: `${dataDir} can be written` }
   } catch (error) {
+    const what = `${dataDir} cannot be written (${errorCode(error) ?? 'unknown error'})`
     const remedy = 'Give the folder to the user that runs the hub, or see whether the disk is full or read-only.'
-    return { check, result: 'wrong', what: `${dataDir} cannot be written (${codeOf(error)})`, remedy }
+    return { check, result: 'wrong', what, remedy }
   } finally {
     await rm(probe, { force: true }).catch(() => undefined)
   }
@@ -54,14 +56,10 @@ async function modes(dataDir: string): Promise<Finding> {
     const remedy = `chmod -R go= ${JSON.stringify(dataDir)}`
     return { check, result: 'wrong', what: `open to other users: ${named}`, remedy }
   } catch (error) {
-    return { check, result: 'unknown', what: `the folder cannot be read (${codeOf(error)})` }
+    return { check, result: 'unknown', what: `the folder cannot be read (${errorCode(error) ?? 'unknown error'})` }
   }
 }
 
 function isOfHub(entry: Dirent): boolean {
   return entry.isFile() || entry.isDirectory()
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
 }
