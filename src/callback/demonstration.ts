@@ -1,5 +1,5 @@
 import { reply, writeReply } from '../wechat/reply.js'
-import type { Answerer } from './inbox.js'
+import type { Answerer } from './answerer.js'
 
 /** What the hub answers in its sandbox where no route does: it echoes texts and greets who subscribes. */
 export function demonstration(clock: { now(): number }): Answerer {
