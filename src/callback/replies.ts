@@ -56,6 +56,7 @@ export class Replies {
     else if (handling.late !== 'drop') handling.expected = this.#guarded('late', () => lateReplies.expect(forwarded))
   }
 
+  /** What the deliveries did not get, or a mini program takes no other way: it leaves by the customer-service API, or is dropped. */
   async sendLate(handling: Handling, forwarded: Forwarded, reply: string): Promise<void> {
     if (handling.overdue && reply !== '') {
       this.#options.observe({ type: 'late', way: handling.late === 'drop' ? 'drop' : 'customer-service' })

@@ -9,7 +9,7 @@ export class EndedWhilePaused extends Error {
 export const resetCode = 'WECHAT_RESET'
 
 /** WeChat broke the connection: what it sent may lack its end. */
-export class ConnectionReset extends Error {
+class ConnectionReset extends Error {
   override readonly name = 'ConnectionReset'
   readonly code = resetCode
 }
@@ -42,8 +42,11 @@ export function takingEnds(socket: Socket, attach: () => void): void {
   }
 }
 
-/** Whether a connection that seems to have ended was reset. A socket has a peer as long as this side has not ended it too. */
+/**
+ * Whether a connection that seems to have ended was reset: then it has no peer any more. So has one that was ended first and reset then,
+ * before anybody read the end, such as that of an upload that WeChat refused early: nobody can tell any more whether all had come.
+ */
 function isReset(socket: Socket): boolean {
-  // Node asks the system for it with the first look at it, and undici looks only when all is over.
+  // Node asks the system with the first look and keeps what it hears: nobody may look before. undici looks only when all is over.
   return socket.remoteAddress === undefined
 }

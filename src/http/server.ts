@@ -7,6 +7,12 @@ const idleCheck = 50
 /** How long requests in flight may take to finish when the server ends, in ms: room for the rest in ten seconds. */
 const longestDrain = 9_000
 
+/**
+ * An idle connection is kept so long, in ms: longer than nginx and the load balancers of the clouds keep theirs (60 s). Were it the other
+ * way round, a request could go out on a connection that is just being closed.
+ */
+const idleConnection = 75_000
+
 /** A listening HTTP server. */
 export interface Listening {
   readonly port: number
@@ -18,6 +24,7 @@ export interface Listening {
 export async function listen(handler: RequestListener, address: { port: number; host: string }): Promise<Listening> {
   const server = createServer(
     {
+      keepAliveTimeout: idleConnection,
       headersTimeout: 10_000,
       requestTimeout: 30_000,
       // Without it Node looks for slow senders only every 30 s.

@@ -125,6 +125,16 @@ describe.each(Object.entries(framings))('a download whose end is told %s', (_how
   })
 })
 
+it('a short text that ends with its connection is no answer when WeChat resets that', async () => {
+  scene.wechat.answer = (_request, response) => {
+    response.setHeader('content-type', 'application/json').setHeader('connection', 'close')
+    response.removeHeader('transfer-encoding')
+    response.write('{"errcode":0', () => response.socket?.resetAndDestroy())
+  }
+  expect(JSON.parse((await scene.ask(path)).body.toString())).toMatchObject({ errcode: -1 })
+  expect((await scene.outcomes())['unreachable']).toBe(1)
+})
+
 it('WeChat sends no faster than the caller reads', async () => {
   let written = 0
   let blocked = false
