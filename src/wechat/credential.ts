@@ -9,7 +9,7 @@ import { type Current, currentFromStore, type Held, type Source, secondsLeft } f
 import type { Stored } from './record.js'
 import { Refresher } from './refresher.js'
 import { RejectionReports } from './rejection-reports.js'
-import { Replacement } from './replacement.js'
+import { Replacer } from './replacer.js'
 import { sameSecret } from './same-secret.js'
 import { SingleFlight } from './single-flight.js'
 
@@ -27,7 +27,7 @@ export class Credential {
   readonly #clock: Clock
   readonly #value: CurrentValue
   readonly #record: CredentialRecord
-  readonly #replacement: Replacement
+  readonly #replacer: Replacer
   readonly #refresher: Refresher
   readonly #reports: RejectionReports
   readonly #loading = new SingleFlight<void>()
@@ -40,11 +40,11 @@ export class Credential {
     this.#clock = options.clock
     this.#value = new CurrentValue(options)
     this.#record = new CredentialRecord(options)
-    this.#replacement = new Replacement(options, this.#value, this.#record)
+    this.#replacer = new Replacer(options, this.#value, this.#record)
     this.#refresher = new Refresher({
       ...options,
       value: this.#value,
-      replacement: this.#replacement,
+      replacer: this.#replacer,
       failed: () => void this.#followStore(),
       ended: () => this.#schedule(),
     })
@@ -157,7 +157,7 @@ export class Credential {
     this.#record.unwatch()
     await this.#reports.idle()
     await this.#refresher.idle()
-    await this.#replacement.saveAgain()
+    await this.#replacer.saveAgain()
   }
 
   #obtain(): Promise<Held> {
@@ -239,7 +239,7 @@ export class Credential {
   /** The storage is back: what nobody else can know is stored first, then what others stored is taken, and what is due is done. */
   async #goOn(): Promise<void> {
     this.#refresher.storeIsBack()
-    await this.#replacement.saveAgain()
+    await this.#replacer.saveAgain()
     await this.#followStore()
     this.#schedule()
   }
@@ -256,7 +256,7 @@ export class Credential {
       this.#options.observe({ type: 'adopted', expiresIn: secondsLeft(adopted, this.#clock) })
       this.#schedule()
       if (version > stored.version) await this.#record.save(adopted)
-    } else if (known !== undefined && this.#value.isServable(known) && this.#isMissingFrom(stored, known)) {
+    } else if (known !== undefined && this.#value.isServable && this.#isMissingFrom(stored, known)) {
       await this.#record.save(known)
     }
   }
@@ -285,7 +285,7 @@ export class Credential {
   }
 
   async #tick(): Promise<void> {
-    await this.#replacement.saveAgain()
+    await this.#replacer.saveAgain()
     // Not every file system tells of changes: what another process stored is found here at the latest.
     void this.#followStore()
     this.#value.freshen()

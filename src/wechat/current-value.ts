@@ -53,7 +53,7 @@ export class CurrentValue {
   /** The value, if it can be given out. */
   asServable(from: Source): Held | undefined {
     const held = this.#held
-    return held !== undefined && this.isServable(held) ? asHeld(held, from) : undefined
+    return held !== undefined && this.#canBeGiven(held) ? asHeld(held, from) : undefined
   }
 
   /** The value if it lives, be it too short to be given out while a refresh can be had. */
@@ -73,8 +73,9 @@ export class CurrentValue {
     )
   }
 
-  isServable(current: Current): boolean {
-    return !current.rejected && leftOf(current, this.#options.clock) > this.#options.expiryMargin
+  /** Whether there is a value that can be given out. */
+  get isServable(): boolean {
+    return this.#held !== undefined && this.#canBeGiven(this.#held)
   }
 
   /** Whether there is a value, and it needs no refresh. */
@@ -92,7 +93,7 @@ export class CurrentValue {
   /** Whether what is stored should take the place of the value. */
   isWorseThan(stored: Stored): boolean {
     const known = this.#held
-    if (!this.isServable(currentFromStore(stored, this.#options.clock))) return false
+    if (!this.#canBeGiven(currentFromStore(stored, this.#options.clock))) return false
     if (known === undefined) return true
     if (known.rejected && stored.value === known.value) return false
     // Another program's versions may be small numbers: its value is the newer one if it dies later.
@@ -115,8 +116,9 @@ export class CurrentValue {
     return this.adopt(currentFromStore(stored, this.#options.clock))
   }
 
-  /** As `adopt`, of what WeChat has just given. */
-  adoptFetched(current: Current): Current {
+  /** As `adopt`, of what WeChat has just given. It is `contested` if another process fetched meanwhile. */
+  adoptFetched(current: Current, { contested }: { readonly contested: boolean }): Current {
+    this.contested = contested ? current : undefined
     this.#askAgainAt = current.value === this.#held?.value ? this.#options.clock.monotonic() + sameValueGap : 0
     return this.adopt(current)
   }
@@ -134,8 +136,12 @@ export class CurrentValue {
     this.#freshUntil = this.#options.clock.now() + Math.min(this.#aheadIn(held), longestSleep)
   }
 
+  #canBeGiven(current: Current): boolean {
+    return !current.rejected && leftOf(current, this.#options.clock) > this.#options.expiryMargin
+  }
+
   #isDue(current: Current): boolean {
-    return !this.isServable(current) || this.#aheadIn(current) <= 0
+    return !this.#canBeGiven(current) || this.#aheadIn(current) <= 0
   }
 
   /** Milliseconds until the value is refreshed ahead of its end: never in the first half of a short life. */

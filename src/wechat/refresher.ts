@@ -6,7 +6,7 @@ import type { CredentialOptions } from './credential-options.js'
 import type { CurrentValue } from './current-value.js'
 import type { WechatError } from './errors.js'
 import { type Held, secondsLeft } from './held.js'
-import type { Replacement } from './replacement.js'
+import type { Replacer } from './replacer.js'
 import { SingleFlight } from './single-flight.js'
 
 /** How long nobody fetches after the storage was away, in ms, and how much longer at most: another process may be about to save. */
@@ -15,10 +15,10 @@ const settlingSpread = 300
 
 export interface RefresherOptions extends Pick<CredentialOptions, 'clock' | 'random' | 'observe'> {
   readonly value: CurrentValue
-  readonly replacement: Replacement
-  /** Called after a refresh has failed: a change of the store that came during it was left to it. */
+  readonly replacer: Replacer
+  /** Called when a refresh fails, while it is still `running`: a change of the store that came during it was left to it. */
   readonly failed: () => void
-  /** Called when a refresh has ended. */
+  /** Called when a refresh ends, while it is still `running`. */
   readonly ended: () => void
 }
 
@@ -103,7 +103,7 @@ export class Refresher {
     this.#stopped = true
   }
 
-  /** Resolves when nothing is under way. */
+  /** Resolves when no refresh is under way. One that waits for the storage to settle is not waited for. */
   idle(): Promise<void> {
     return this.#refreshing.idle()
   }
@@ -114,7 +114,7 @@ export class Refresher {
     if (contested !== undefined) return 'fenced'
     if (held === undefined) return 'cold'
     if (held.rejected) return 'rejected'
-    return this.#value.isServable(held) ? 'ahead' : 'expired'
+    return this.#value.isServable ? 'ahead' : 'expired'
   }
 
   /** What another process has put back by then needs no refresh. */
@@ -125,9 +125,9 @@ export class Refresher {
   }
 
   async #attempt(cause: RefreshCause): Promise<Held> {
-    const { clock, replacement, failed, ended, observe } = this.#options
+    const { clock, replacer, failed, ended, observe } = this.#options
     try {
-      const held = await replacement.make(cause)
+      const held = await replacer.replace(cause)
       this.#backoff.succeeded()
       observe({ type: 'refreshed', cause, from: held.from, expiresIn: secondsLeft(held, clock) })
       return held

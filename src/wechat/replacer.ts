@@ -18,10 +18,10 @@ interface FetchParts {
 }
 
 /**
- * Replaces the value, with the lock held: by what another process has stored, or by what WeChat gives, which is stored. Where two
+ * Replaces the value by what another process has stored, or by what WeChat gives, and sees to it that this gets stored. Where two
  * processes fetched all the same, it finds out whose value lives.
  */
-export class Replacement {
+export class Replacer {
   readonly #options: CredentialOptions
   readonly #value: CurrentValue
   readonly #record: CredentialRecord
@@ -32,9 +32,13 @@ export class Replacement {
     this.#record = record
   }
 
-  /** @throws {WechatError} when that fails; the old value stays. */
-  make(cause: RefreshCause): Promise<Held> {
-    const work = (accessToken?: string) => this.#makeWith(cause, accessToken)
+  /**
+   * With the lock held.
+   *
+   * @throws {WechatError} when that fails; the old value stays.
+   */
+  replace(cause: RefreshCause): Promise<Held> {
+    const work = (accessToken?: string) => this.#replaceWith(cause, accessToken)
     return this.#options.withToken?.(work) ?? work()
   }
 
@@ -49,7 +53,7 @@ export class Replacement {
     if (!isOvertaken) this.#value.contested = unsaved
   }
 
-  async #makeWith(cause: RefreshCause, accessToken: string | undefined): Promise<Held> {
+  async #replaceWith(cause: RefreshCause, accessToken: string | undefined): Promise<Held> {
     // Nothing: the fetch is contested.
     const held = (await this.#locked(cause, accessToken)) ?? (await this.#locked('fenced', accessToken))
     if (held === undefined) throw overtaken()
@@ -58,19 +62,19 @@ export class Replacement {
 
   async #locked(cause: RefreshCause, accessToken: string | undefined): Promise<Held | undefined> {
     const { storage, name, observe } = this.#options
-    const replace = (lease: Lease) => this.#replace(cause, accessToken, lease)
-    if (storage.lock === undefined) return replace(endlessLease)
+    const work = (lease: Lease) => this.#replace(cause, accessToken, lease)
+    if (storage.lock === undefined) return work(endlessLease)
     let replaced: Promise<Held | undefined> | undefined
     try {
       return await storage.lock(name, (lease) => {
-        replaced = replace(lease)
+        replaced = work(lease)
         return replaced
       })
     } catch (error) {
       if (error instanceof WechatError) throw error
       // A full or read-only disk gives no lock, or can't end it; it must not stop the credential.
       observe({ type: 'lock-failed', error })
-      return replaced ?? replace(endlessLease)
+      return replaced ?? work(endlessLease)
     }
   }
 
@@ -89,20 +93,19 @@ export class Replacement {
     }
     const known = value.held
     // While this refresh waited for the lock a caller may have taken what another process had stored.
-    if (mayTakeStored && known !== undefined && this.#hasDone(cause, known)) return asHeld(known, 'store')
+    if (mayTakeStored && known !== undefined && this.#hasDone(cause)) return asHeld(known, 'store')
     const version = await this.#versionAfter(known, stored)
     const fresh = await this.#fetch(known, { version, accessToken, lease })
     const isKept = (await this.#record.save(fresh)) || !this.#options.exclusive
     const stands = isKept ? fresh : await this.#record.overtake(fresh)
-    value.contested = stands === undefined ? fresh : undefined
     // A contested value is kept too: it lives on for the change-over at least.
-    const current = value.adoptFetched(stands ?? fresh)
+    const current = value.adoptFetched(stands ?? fresh, { contested: stands === undefined })
     return stands === undefined ? undefined : asHeld(current, 'wechat')
   }
 
   /** Whether a refresh that was started for this cause has been made up for. */
-  #hasDone(cause: RefreshCause, known: Current): boolean {
-    return cause === 'ahead' ? this.#value.isSettled : this.#value.isServable(known)
+  #hasDone(cause: RefreshCause): boolean {
+    return cause === 'ahead' ? this.#value.isSettled : this.#value.isServable
   }
 
   async #versionAfter(known: Current | undefined, stored: Stored | undefined): Promise<number> {

@@ -4,6 +4,7 @@ import { RedisRecords } from '../../src/stores/redis/records.js'
 import { openRedisStores } from '../../src/stores/redis-stores.js'
 import type { Storage } from '../../src/wechat/storage.js'
 import { Child } from '../support/child.js'
+import { follow } from '../support/follow.js'
 import { MovableClock } from '../support/movable-clock.js'
 import type { RedisChildCommands } from '../support/redis-child.js'
 import { type Connected, closeConnections, connectTo, freshPrefix } from '../support/redis-connections.js'
@@ -52,10 +53,8 @@ describeWithRedis('a Redis with sentinels', () => {
     await mine.save(name, { version: 1 })
     const heard = heardBy(other)
     let told: unknown
-    theirs.watch(name, () => {
-      void theirs.read(name).then((text) => {
-        told = text
-      })
+    follow(theirs, name, (text) => {
+      told = text
     })
 
     const former = await sentinels.failOver({ by })
@@ -90,10 +89,8 @@ describeWithRedis('a Redis with sentinels', () => {
     await sentinels.pauseReplication()
     await mine.save(name, { version: 9, lost: true })
     let told: unknown
-    theirs.watch(name, () => {
-      void theirs.read(name).then((text) => {
-        told = text
-      })
+    follow(theirs, name, (text) => {
+      told = text
     })
     const former = await sentinels.failOver()
     await vi.waitFor(() => expect(told).toBe('{"version":5}'), within)

@@ -6,6 +6,7 @@ import { RedisLock } from '../../src/stores/redis/lock.js'
 import { readRedisUrl } from '../../src/stores/redis/url.js'
 import type { Lease } from '../../src/wechat/storage.js'
 import { serve, settings, tell } from './child-serve.js'
+import { follow } from './follow.js'
 
 const { url, prefix } = settings<RedisPlace>()
 let connection: RedisConnection | undefined
@@ -81,7 +82,7 @@ const commands = {
   /** Tells of what is saved under this name. */
   async watch(name: string): Promise<void> {
     const storage = new RedisCredentials(await connected()).account('wx1')
-    storage.watch?.(name, () => void storage.read(name).then((text) => tell('changed', text)))
+    follow(storage, name, (text) => tell('changed', text))
   },
 
   /** Closes, has nothing else to do, and ends unless something keeps it alive. */

@@ -29,12 +29,16 @@ describe.each(['new', 'kept'])('a request by a %s connection', (connection) => {
   it('is told to have left when it is written, and not before', async () => {
     const told: string[] = []
     const outgoing = begin()
-    const tell = (step: string) => told.push(`${step}, ${outgoing.writableFinished ? 'written' : 'unwritten'}`)
+    const tell = (step: string) => {
+      const way = outgoing.socket?.connecting === false ? 'connected' : 'unconnected'
+      told.push(`${step}, ${way}, ${outgoing.writableFinished ? 'written' : 'unwritten'}`)
+    }
     const deadline = { left: () => 1, leaving: () => tell('leaving'), departed: () => tell('departed') }
     watchDeparture(outgoing, deadline, () => tell('called off'))
     const [response] = await once(outgoing.end(), 'response')
     response.resume()
-    expect(told).toEqual(['leaving, unwritten', 'departed, written'])
+    expect(told).toEqual(['leaving, connected, unwritten', 'departed, connected, written'])
+    expect(outgoing.reusedSocket).toBe(connection === 'kept')
   })
 
   it('that is called off does not leave, however long its end takes', async () => {
@@ -48,6 +52,9 @@ describe.each(['new', 'kept'])('a request by a %s connection', (connection) => {
     watchDeparture(outgoing, { left: () => 1, leaving, departed: () => undefined }, (reason) => reasons.push(reason))
     await expect(once(outgoing.end(), 'response')).rejects.toThrow('socket hang up')
     expect(reasons).toEqual([tooLate])
-    expect(wechat.calls).toHaveLength(before)
+    // What had left would be there before the next one.
+    const [next] = await once(begin().end(), 'response')
+    next.resume()
+    expect(wechat.calls).toHaveLength(before + 1)
   })
 })
