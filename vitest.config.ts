@@ -9,7 +9,8 @@ export default defineConfig({
     pool: 'forks',
     // Files share a process, and what it has loaded: they leave nothing behind there. That is a fifth of the time.
     isolate: false,
-    maxWorkers: 2,
+    // More than there are cores on a small machine: much of the time a test waits for a process, a lease or a pause of Redis.
+    maxWorkers: 4,
     sequence: { sequencer: LongestFirst },
     testTimeout: 60_000,
     hookTimeout: 60_000,
