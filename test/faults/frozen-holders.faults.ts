@@ -1,4 +1,4 @@
 import { countOf } from '../support/fleet-counts.js'
 import { describeFrozenHolders } from './frozen-holders.js'
 
-describeFrozenHolders({ times: countOf('FAULTS_FROZEN_HOLDERS', 20) })
+describeFrozenHolders({ times: countOf('FAULTS_FROZEN_HOLDERS', 20), within: 8 })

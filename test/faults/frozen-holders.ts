@@ -20,11 +20,14 @@ const ways = [
   { endpoint: 'token', ms: 0 },
   { endpoint: 'stable_token', ms: 0 },
 ] as const
-/** In ms: about as long as a refresh takes. */
-const longestRefresh = 30
+export interface FrozenHoldersOptions {
+  readonly times: number
+  /** In ms: so long after its begin, at most, a refresh that takes its course is frozen. It takes about 8. */
+  readonly within: number
+}
 
 /** The hub that refreshes is frozen while WeChat works on its requests, and goes on when another one has refreshed. */
-export function describeFrozenHolders({ times }: { readonly times: number }): void {
+export function describeFrozenHolders({ times, within }: FrozenHoldersOptions): void {
   const seed = newSeed()
   const random = seeded(seed)
 
@@ -40,7 +43,8 @@ export function describeFrozenHolders({ times }: { readonly times: number }): vo
         const crowd = new Crowd()
         try {
           for (let time = 0; time < times; time += 1) {
-            await freezeHolder(fleet, crowd, random, accounts.slice(time * ways.length, (time + 1) * ways.length))
+            const frozen = accounts.slice(time * ways.length, (time + 1) * ways.length)
+            await freezeHolder(fleet, crowd, frozen, within * random())
           }
           const fetches = accounts.map((account) => fleet.fetchesOf(account))
           for (const [at, { endpoint, ms }] of ways.entries()) {
@@ -63,8 +67,8 @@ export function describeFrozenHolders({ times }: { readonly times: number }): vo
 async function freezeHolder(
   fleet: Fleet,
   crowd: Crowd,
-  random: () => number,
   accounts: readonly FleetAccount[],
+  after: number,
 ): Promise<void> {
   const newest = ({ appID, endpoint }: FleetAccount) => fleet.sandbox.tokens.current(appID, endpoint)?.access_token
   const [holder] = fleet.hubs
@@ -80,7 +84,7 @@ async function freezeHolder(
     // Where the answer is lost, the hub has to know that its request has left: else one more fetch must make up for it.
     await holder.readiness()
   }
-  await delay(longestRefresh * random())
+  await delay(after)
   holder.freeze()
   await Promise.all(accounts.map((account) => crowd.ask(fleet, account, callers)))
   holder.thaw()

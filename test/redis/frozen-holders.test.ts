@@ -1,3 +1,3 @@
 import { describeFrozenHolders } from '../faults/frozen-holders.js'
 
-describeFrozenHolders({ times: 1 })
+describeFrozenHolders({ times: 1, within: 30 })
